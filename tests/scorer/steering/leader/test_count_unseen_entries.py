@@ -35,16 +35,16 @@ def test_it_never_exceeds_the_loss_and_equals_it_after_a_pause(
 
 
 def test_a_counter_that_begins_again_and_a_new_process_count_from_0() -> None:
-    sum_of = Increase().after({"a": 100}, newcomers=True)
+    sum_of = Increase().after({"a": 100}, count_new=True)
     for values, total in (({"a": 130}, 30), ({"a": 7}, 37), ({"a": 9, "b": 5}, 44), ({"b": 6}, 45), ({"a": 9}, 45)):
-        sum_of = sum_of.after(values, newcomers=True)
+        sum_of = sum_of.after(values, count_new=True)
         assert sum_of.total == total
 
 
 def test_an_envoy_that_is_found_later_counts_from_its_first_reading() -> None:
-    sum_of = Increase().after({}, newcomers=False).after({"late": 5000}, newcomers=False)
+    sum_of = Increase().after({}, count_new=False).after({"late": 5000}, count_new=False)
     assert sum_of.total == 0
-    assert sum_of.after({"late": 5003}, newcomers=False).total == 3
+    assert sum_of.after({"late": 5003}, count_new=False).total == 3
 
 
 def test_written_and_dropped_entries_are_produced() -> None:

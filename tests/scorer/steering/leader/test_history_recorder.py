@@ -48,7 +48,7 @@ def pair(kind: PairKind = PairKind.CROSS, agreement: float = 0.5, **changes: Any
     return ScoredPair("p", "chat", kind, T0, T0, True, agreement=agreement, **answers, **changes)
 
 
-def standing(after_s: float = 0, percent: float = 5.0) -> RampPosition:
+def position(after_s: float = 0, percent: float = 5.0) -> RampPosition:
     return RampPosition(round(T0 + after_s * 1000), percent, "baking")
 
 
@@ -65,7 +65,7 @@ def test_clients_requests_and_pairs_are_added_up() -> None:
     found = added_up(
         [flush(), flush(5, 0)],
         [pair(), pair(agreement=1.0, preference=Preference.LOSS), pair(PairKind.NOISE, 0.8)],
-        standing(),
+        position(),
     )
     assert (found.candidate.requests, found.candidate.errors, found.candidate.kinds) == (15, 1, {"http_503": 1})
     assert (found.scored, found.agreement_sum, found.noise_pairs, found.captured) == (2, 1.5, 1, 8)
@@ -91,7 +91,7 @@ def test_a_period_is_over_with_the_first_totals_after_it() -> None:
 async def test_each_closed_period_is_stored_once(redis_client: Any) -> None:
     recorder = HistoryRecorder(redis_client, CollectorRegistry())
     for second in range(0, 35, 5):
-        recorder.note("chat", News(outcomes=(flush(),)), standing(second))
+        recorder.note("chat", News(outcomes=(flush(),)), position(second))
         await recorder.write("chat")
     stored = await points(redis_client)
     assert [(one.at_ms - T0, one.candidate.requests) for one in stored] == [(0, 20), (10_000, 20), (20_000, 20)]
@@ -108,15 +108,15 @@ async def test_a_leader_that_leads_again_counts_what_it_had_not_stored(redis_cli
         term.cancel()
         await asyncio.gather(term, return_exceptions=True)
 
-    first.note("chat", News(outcomes=(flush(),)), standing(0))
+    first.note("chat", News(outcomes=(flush(),)), position(0))
     await first.write("chat")  # the period is open, so Redis has nothing of it
-    first.note("chat", News(outcomes=(flush(),)), standing(1))
-    second.note("chat", News(outcomes=(flush(),)), standing(2))
+    first.note("chat", News(outcomes=(flush(),)), position(1))
+    second.note("chat", News(outcomes=(flush(),)), position(2))
     await second.write("chat")
     for recorder, seconds in ((first, (5, 10)), (second, (12, 20))):
         await next_term(recorder)
         for at in seconds:
-            recorder.note("chat", News(outcomes=(flush(),)), standing(at))
+            recorder.note("chat", News(outcomes=(flush(),)), position(at))
             await recorder.write("chat")
     stored = await points(redis_client)
     assert [one.candidate.requests for one in stored] == [30, 30]  # the last flush, of the 20th second, is still open
@@ -125,7 +125,7 @@ async def test_a_leader_that_leads_again_counts_what_it_had_not_stored(redis_cli
 async def test_the_tokens_of_clients_and_of_copies_are_stored_apart(redis_client: Any) -> None:
     recorder = HistoryRecorder(redis_client, CollectorRegistry())
     for second in (0, 5, 10):
-        recorder.note("chat", News(outcomes=(flush(),)), standing(second))
+        recorder.note("chat", News(outcomes=(flush(),)), position(second))
         await recorder.write("chat")
     [point] = await points(redis_client)
     live, copies = point.candidate.traffic.live, point.candidate.traffic.copies
@@ -137,17 +137,17 @@ async def test_the_tokens_of_clients_and_of_copies_are_stored_apart(redis_client
 def test_what_the_baseline_answered_for_the_candidate_is_traffic_of_the_baseline() -> None:
     rescues = SideOutcomes(Side.CANDIDATE, Origin.LIVE, requests=10, errors=4, failovers=4, rescued=3)
     pinned = {"pinned_store": 2, "pinned_too_long": 1, "captured": 9}
-    found = added_up([Outcomes("chat", "e", 1, T0, T0, (rescues,), pinned)], [], standing())
+    found = added_up([Outcomes("chat", "e", 1, T0, T0, (rescues,), pinned)], [], position())
     assert (found.candidate.traffic.live.requests, found.baseline.traffic.live.requests, found.pinned) == (6, 3, 3)
 
 
 async def test_the_next_leader_goes_on_with_the_open_periods(redis_client: Any) -> None:
     first, second = (HistoryRecorder(redis_client, CollectorRegistry()) for _ in range(2))
     for at in (0, 10, 20):
-        first.note("chat", News(outcomes=(flush(),)), standing(at))
+        first.note("chat", News(outcomes=(flush(),)), position(at))
         await first.write("chat")
     for at in (30, 300):
-        second.note("chat", News(outcomes=(flush(),)), standing(at))
+        second.note("chat", News(outcomes=(flush(),)), position(at))
         await second.write("chat")
     [five_minutes] = await points(redis_client, 1)
     assert five_minutes.candidate.requests == 40
@@ -158,7 +158,7 @@ async def test_a_period_that_another_leader_wrote_stays(redis_client: Any) -> No
     for recorder in (HistoryRecorder(redis_client, CollectorRegistry()), HistoryRecorder(redis_client, registry)):
         await redis_client.delete(KEYS.open_history)
         for at in (0, 10):
-            recorder.note("chat", News(outcomes=(flush(),)), standing(at))
+            recorder.note("chat", News(outcomes=(flush(),)), position(at))
             await recorder.write("chat")
     assert len(await points(redis_client)) == 1
     assert registry.get_sample_value("glidepath_history_lost_total") == 1
@@ -167,7 +167,7 @@ async def test_a_period_that_another_leader_wrote_stays(redis_client: Any) -> No
 async def test_the_memory_in_redis_is_bounded(redis_client: Any) -> None:
     recorder = HistoryRecorder(redis_client, CollectorRegistry())
     for number in range(LEVELS[0].kept + 300):
-        recorder.note("chat", News(outcomes=(flush(),)), standing(number * 10))
+        recorder.note("chat", News(outcomes=(flush(),)), position(number * 10))
         await recorder.write("chat")
     assert await redis_client.xlen(KEYS.history("10s")) <= LEVELS[0].kept + 100
     assert await redis_client.memory_usage(KEYS.history("10s")) < 200_000
@@ -178,7 +178,7 @@ async def test_unreadable_open_periods_are_left_out(redis_client: Any) -> None:
     for damage in (b"", b"[]", b"{", b'{"10s": 1}', b'{"10s": [1, {}]}', b"\xff"):
         await redis_client.set(KEYS.open_history, damage)
         recorder = HistoryRecorder(redis_client, CollectorRegistry())
-        recorder.note("chat", News(outcomes=(flush(),)), standing())
+        recorder.note("chat", News(outcomes=(flush(),)), position())
         await recorder.write("chat")
 
 
@@ -186,7 +186,7 @@ def test_what_waits_is_bounded_and_counted() -> None:
     registry = CollectorRegistry()
     recorder = HistoryRecorder(None, registry)
     for _ in range(3):
-        recorder.note("chat", News(outcomes=(flush(),) * MOST_WAITING), standing())
+        recorder.note("chat", News(outcomes=(flush(),) * MOST_WAITING), position())
     assert registry.get_sample_value("glidepath_history_lost_total") == MOST_WAITING
 
 
@@ -196,7 +196,7 @@ async def test_every_period_has_the_requests_of_its_flushes_whenever_they_are_ad
     at = 0.0
     while at < 1500:
         requests = rng.randint(1, 9)
-        recorder.note("chat", News(outcomes=(flush(requests),)), standing(at))
+        recorder.note("chat", News(outcomes=(flush(requests),)), position(at))
         for level, counts in expected.items():
             counts[LEVELS[level].start_of(round(T0 + at * 1000))] += requests
         await recorder.write("chat")
@@ -216,7 +216,7 @@ async def test_a_round_adds_up_each_workload(redis_client: Any) -> None:
     async def all_stored() -> bool:
         second = next(seconds)  # so a period is over each time
         for name in names:
-            recorder.note(name, News(outcomes=(flush(),)), standing(second))
+            recorder.note(name, News(outcomes=(flush(),)), position(second))
         return all([await redis_client.xlen(WorkloadKeys(name).history("10s")) for name in names])
 
     async with asyncio.TaskGroup() as group:
