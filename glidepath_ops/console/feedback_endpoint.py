@@ -23,6 +23,9 @@ from glidepath_ops.console.context import Console, json_body, receiving_feedback
 from glidepath_ops.redact_feedback_labels import LabelRedactor
 
 MOST_WAITING = 200  # requests that wait for extproc at once
+# Feedback that is matched in Redis at once; more waits for its turn. The client of Redis refuses the 101st connection,
+# which a burst of feedback would otherwise take from the pages of people.
+MOST_MATCHING = 32
 
 
 class RateLimit:
@@ -53,6 +56,7 @@ class _Intake:
         self._limit = RateLimit(console.config.console.feedback_rate, time.monotonic())
         self._redact = LabelRedactor(console.config.redaction)
         self._waiting = 0
+        self._matching = asyncio.Semaphore(MOST_MATCHING)
 
     async def receive(self, request: Request, _: Visitor) -> Response:
         wait = self._limit.wait_s(time.monotonic())
@@ -81,7 +85,8 @@ class _Intake:
         Return None if too many requests are waiting for this already.
         """
         store = store_of(feedback_stores(self._console.config, self._console.redis), given.workload)
-        match = await store.give(given, unix_ms(), final=False)
+        async with self._matching:
+            match = await store.give(given, unix_ms(), final=False)
         if match is not FeedbackMatch.UNKNOWN:
             return match
         if self._waiting >= MOST_WAITING:
@@ -91,7 +96,8 @@ class _Intake:
             await asyncio.sleep(self._console.config.extproc.flush + LATER_S)
         finally:
             self._waiting -= 1
-        return await store.give(given, unix_ms())
+        async with self._matching:
+            return await store.give(given, unix_ms())
 
     def _refused(self, wait_s: float) -> Response:
         self._console.metrics.feedback.labels("limited").inc()

@@ -11,10 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glidepath.clock import unix_ms
+from glidepath.config.connections import RedisSection
 from glidepath.config.user_feedback import FeedbackSection
 from glidepath.feedback import FeedbackMatch, decode_feedback
 from glidepath.feedback_intake import FeedbackStore, ServedRequest
 from glidepath.redis_keys import WorkloadKeys
+from glidepath.redisio import connect
 from glidepath.sides import Side
 from glidepath_ops.console import feedback_endpoint
 from glidepath_ops.console.feedback_endpoint import RateLimit
@@ -211,3 +213,17 @@ def test_no_more_pass_than_the_rate_and_one_seconds_burst(rate: float, gaps: lis
         passed += wait == 0
         assert 0 <= wait <= 1 / rate + 1e-6
     assert passed <= now * rate + max(rate, 1.0) + 1e-6
+
+
+async def test_a_burst_of_feedback_is_matched_and_leaves_redis_to_the_pages(
+    tmp_path: Path, valid_yaml: str, redis_url: str
+) -> None:
+    redis = connect(RedisSection(url=redis_url))
+    names = [f"r{i}" for i in range(150)]
+    await remember(redis, *names)
+    rate = BOTH.replace("{token}2}}}}", "{token}2}}, feedback_rate: 1000}}")
+    async with console_client(config_of(tmp_path, valid_yaml, redis_url, rate), redis) as (client, _):
+        sent = [client.post("/feedback", json={"request_id": one, "score": 1}, headers=BEARER) for one in names]
+        answers = await asyncio.gather(*sent)
+        assert {answer.status_code for answer in answers} == {200}
+    await redis.aclose()
