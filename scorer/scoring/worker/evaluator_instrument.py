@@ -58,7 +58,7 @@ class RedisEvaluationBudget:
 class EvaluatorInstrument:
     """The evaluator of one workload."""
 
-    result_field, reason_field = "preference", "unjudged"
+    name, result_field, reason_field = "evaluator", "preference", "unjudged"
 
     def __init__(self, workload: str, settings: EvaluatorSection, budget: EvaluationBudget) -> None:
         """Create the instrument. Raises ConfigError if the evaluator's credential is missing."""

@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import aiohttp
+import structlog
 
 from glidepath.protobuf_codec import decode_scored, encode_scored
 from glidepath.redisio import being_cancelled
@@ -28,6 +29,7 @@ from scorer.scoring.worker.scoring_process.batch_result import PairResult
 MAX_WAITING = 64  # maximum waiting pairs of a workload
 MAX_FAILURES, OPEN_S = 5, 30.0
 _STOPPING = "stopping"
+log = structlog.get_logger()
 _AWAITED = "awaited"  # no pair has got a result yet, and the first question is not answered
 
 
@@ -46,10 +48,12 @@ class Finding:
 class Instrument(Protocol):
     """An evaluator or a verifier, which judges pairs at a cost.
 
-    ``in_flight``: the largest number of pairs that it judges at the same time. ``result_field``, ``reason_field``: the
+    ``name``: as the log and the documents call it. ``in_flight``: the largest number of pairs that it judges at the
+    same time. ``result_field``, ``reason_field``: the
     fields of the ScoredPair for the result, and for the reason why there is none.
     """
 
+    name: str
     in_flight: int
     result_field: str
     reason_field: str
@@ -96,6 +100,7 @@ class JudgingQueue:
 
     def __init__(
         self,
+        workload: str,
         instrument: Instrument,
         pass_on: Callable[[QueueEntry, PairResult], Awaitable[None]],
         count: Callable[[str], None],
@@ -103,7 +108,8 @@ class JudgingQueue:
         self._instrument, self._pass_on, self._count = instrument, pass_on, count
         self._waiting: asyncio.Queue[tuple[QueueEntry, PairResult]] = asyncio.Queue(MAX_WAITING)
         self._claimed: dict[str, QueueEntry] = {}
-        self._breaker = CircuitBreaker()
+        self._breaker, self._paused = CircuitBreaker(), False
+        self._named = {"workload": workload, "instrument": instrument.name}
         self._lacking: str | None = None  # why the latest pair with a question has no result; "": it has one
         self._open_questions: set[asyncio.Timeout] = set()
         self._closed = False
@@ -190,8 +196,19 @@ class JudgingQueue:
             return Finding(_STOPPING, {})
         finally:
             self._open_questions.discard(question)
-        self._breaker.record(bool(finding.fields), time.monotonic())
+        self._record(finding)
         return finding
+
+    def _record(self, finding: Finding) -> None:
+        """Tell the circuit breaker, and log the first pause and its end. Pauses without a success between are one."""
+        self._breaker.record(bool(finding.fields), time.monotonic())
+        if finding.fields and self._paused:
+            self._paused = False
+            log.info("instrument_resumed", **self._named)
+        elif not self._paused and self._breaker.is_open(time.monotonic()):
+            self._paused = True
+            effect = "pairs get no result; it is asked again every 30 s, and its gate waits"
+            log.warning("instrument_paused", **self._named, reason=finding.outcome, effect=effect)
 
     def _without(self, result: PairResult, reason: str) -> PairResult:
         return with_fields(result, {self._instrument.reason_field: reason})

@@ -65,6 +65,7 @@ class JudgingStages:
         self, workload: str, instrument: Instrument, later: Sequence[JudgingQueue], counter: Counter
     ) -> JudgingQueue:
         return JudgingQueue(
+            workload,
             instrument,
             lambda entry, result: self._pass_through(entry, result, later),
             lambda outcome: counter.labels(workload, outcome).inc(),

@@ -20,7 +20,7 @@ VERIFIED = "verified"
 class VerifierInstrument:
     """The verifier of one workload."""
 
-    result_field, reason_field = "correctness", "unverified"
+    name, result_field, reason_field = "verifier", "correctness", "unverified"
 
     def __init__(self, settings: VerifierSection) -> None:
         """Create the instrument. Raises ConfigError if the verifier's credential is missing."""

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import structlog
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from glidepath.clock import unix_ms
@@ -152,9 +153,12 @@ async def test_a_failing_evaluator_costs_only_its_preferences_and_is_soon_not_as
     evaluator.failing = True
     harness = new_harness(configured(valid_yaml, evaluator.url, ALWAYS + ", in_flight: 1"))
     harness.queue.waiting = [entry(f"p{i}") for i in range(40)]
-    async with harness.running():
-        await eventually(lambda: len(harness.queue.done) == 40)
-        assert harness.loop.readiness() == ""
+    with structlog.testing.capture_logs() as lines:
+        async with harness.running():
+            await eventually(lambda: len(harness.queue.done) == 40)
+            assert harness.loop.readiness() == ""
+    [paused] = [line for line in lines if line["event"] == "instrument_paused"]
+    assert (paused["workload"], paused["instrument"], paused["reason"]) == ("chat", "evaluator", "status_503")
     assert outcome(harness, "status_503") == len(evaluator.requests) == MAX_FAILURES
     assert outcome(harness, "paused") == 40 - MAX_FAILURES
     assert harness.budget.spent["chat"] == MAX_FAILURES
