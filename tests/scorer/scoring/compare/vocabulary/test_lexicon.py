@@ -7,7 +7,7 @@ from dataclasses import fields
 import pytest
 
 from scorer.scoring.compare.signals.document_pair import DocumentPair
-from scorer.scoring.compare.signals.word_changes import negation
+from scorer.scoring.compare.signals.word_changes import negation, numbers
 from scorer.scoring.compare.text.parsed_document import Document
 from scorer.scoring.compare.vocabulary.lexicon import ENGLISH, UNKNOWN, known_languages, lexicon_of
 from tests.support.comparison_cases import cases
@@ -34,6 +34,26 @@ def test_what_only_looks_like_a_negation_is_none(language: str, text: str, other
     pair = compared(text, other)
     assert (pair.left.language, pair.right.language) == (language, language)
     assert negation(pair).effect == 0.0
+
+
+@pytest.mark.parametrize(
+    ("text", "other"),
+    [
+        ("La réunion du comité aura lieu lundi à neuf heures.", "La réunion du comité aura lieu mardi à neuf heures."),
+        ("Die Sitzung des Rates ist am Mittwoch um neun Uhr.", "Die Sitzung des Rates ist am Samstag um neun Uhr."),
+        ("Die Bücherei der Stadt öffnet wieder im März.", "Die Bücherei der Stadt öffnet wieder im Mai."),
+        ("La reunión del comité es el miércoles.", "La reunión del comité es el sábado."),
+        ("La riunione del comitato è giovedì mattina.", "La riunione del comitato è venerdì mattina."),
+        ("A reunião do comitê é na terça-feira.", "A reunião do comitê é na quinta-feira."),
+        ("Het bedrijf sluit in maart zijn kantoor.", "Het bedrijf sluit in mei zijn kantoor."),
+        ("Mötet med kommunen är på lördag morgon.", "Mötet med kommunen är på söndag morgon."),
+        ("Mødet med kommunen bliver holdt på lørdag.", "Mødet med kommunen bliver holdt på søndag."),
+        ("Møtet med kommunen blir holdt i januar.", "Møtet med kommunen blir holdt i desember."),
+    ],
+)
+def test_another_weekday_or_month_is_seen_in_its_language(text: str, other: str) -> None:
+    assert numbers(compared(text, other)).effect >= 0.5
+    assert numbers(compared(text, text)).effect == 0.0
 
 
 def test_every_wanted_language_has_its_words_and_a_negation_among_the_cases() -> None:
