@@ -133,6 +133,11 @@ def _check_configuration(checked: Checked, config: Path, *, without_secrets: boo
             for name, workload in settings.workloads.items()
             if (note := _copying_note(workload))
         ),
+        *(
+            ("note", places.locate("workloads", name, "match"), _EMBEDDINGS)
+            for name in settings.workloads
+            if _splits_embeddings(settings, name)
+        ),
     ]
     checked.hints += [
         ("warning", places.locate("workloads", name, "fallback"), _FORMS.format(workload.candidate))
@@ -171,6 +176,22 @@ def _copying_note(workload: Workload) -> str:
         return ""
     form = form_of_path(path)
     return _OWN_API if form is None else "" if form.surface else _UNREAD_API
+
+
+_EMBEDDINGS = (
+    "calls for embeddings below this prefix are split too, so one index can get vectors of two models: give them a "
+    "workload of their own (match.path, task: embeddings), or match.model here"
+)
+
+
+def _splits_embeddings(config: Config, name: str) -> bool:
+    """Return whether a workload with a prefix may split calls for embeddings among other calls. See ADR 0315."""
+    workload = config.workloads[name]
+    if workload.task == "embeddings" or workload.match.path_prefix is None or workload.match.model is not None:
+        return False
+    prefix = workload.match.path_prefix.rstrip("/") + "/"
+    own = (one.match for one in config.workloads.values() if one.task == "embeddings")
+    return not any((match.path or match.path_prefix or "").startswith(prefix) for match in own)
 
 
 def _has_one_limit(config: Config, name: str) -> bool:

@@ -240,3 +240,26 @@ def test_the_copies_of_a_path_without_a_known_form_are_a_note(
     said = [line for line in done.stderr.splitlines() if "workloads.chat.match" in line]
     place = f"glidepath: note: {config}:6: workloads.chat.match: "
     assert [line.startswith(place + words) for line in said] == ([True] if words else [])
+
+
+EMBEDDINGS = "  index: {match: {path: /v1/embeddings}, task: embeddings, baseline: cloud, candidate: onprem}\n"
+
+
+@pytest.mark.parametrize(
+    ("match", "more", "said"),
+    [
+        ("{path_prefix: /v1}", "", True),
+        ("{path_prefix: /v1}", EMBEDDINGS, False),
+        ("{path_prefix: /v1, model: m}", "", False),
+        ("{path: /v1/chat/completions}", "", False),
+        ("{path_prefix: /v1}", "    task: embeddings\n", False),
+        ("{path_prefix: /v2}", EMBEDDINGS, True),
+    ],
+)
+def test_a_prefix_below_which_embeddings_are_split_is_a_note(
+    tmp_path: Path, match: str, more: str, *, said: bool
+) -> None:
+    config = tmp_path / "g.yaml"
+    config.write_text(CHAT_CONFIG.replace("{path: /v1/chat/completions}", match) + more)
+    done = CliRunner().invoke(build_app("validate"), ["validate", "-c", str(config)], catch_exceptions=False)
+    assert ("calls for embeddings below this prefix are split too" in done.stderr) is said
