@@ -29,8 +29,8 @@ class CapturedExchange:
     traceparents: dict[PairKind, str] = field(default_factory=dict)  # of its copies' spans, if recorded
     finished: asyncio.Event | None = None  # set when the exchange ends; None until a copy waits for the end
     references: int = 1  # the stream and every copy count as one; at 0 the bodies are released
-    opted_out: bool = False  # whether no part of it may be copied or stored
-    planned: bool = False  # whether it was decided which copies to send
+    opted_out: bool = False  # whether no part of the exchange may be copied or stored
+    planned: bool = False  # whether the decision about the copies was made
 
     def pair_id(self, planned: PlannedCopy) -> str:
         """Return the id of the pair that a copy produces.

@@ -58,7 +58,7 @@ _SELECTING = (
     "previous_response_id", "conversation", "container", "cachedContent", "cached_content",
     "vector_store_ids",  # LiteLLM
 )  # fmt: skip
-# The same; but servers without such state ignore them, and applications use them as names of their own.
+# The same, but servers without such state ignore these members, and applications use the same names.
 _SELECTING_OR_OWN = ("conversation_id", "agent_id")
 # Members of any object in the conversation that only the server that made them can read.
 _OF_ONE_SERVER = (
@@ -168,7 +168,7 @@ def _acts(document: Mapping[str, object]) -> bool:
         return True
     if isinstance(items, list) and any(isinstance(one, dict) and one.get("type") == _APPROVAL for one in items):
         return True
-    config = document.get("toolConfig")  # Bedrock's; Gemini has an object of this name, too, without tools in it
+    config = document.get("toolConfig")  # of Bedrock; Gemini's object of this name contains no tools
     lists = (document.get("tools"), config.get("tools") if isinstance(config, dict) else None)
     tools = [tool for one in lists if isinstance(one, list) for tool in one]
     return not all(_is_of_the_client(tool) for tool in tools)

@@ -22,7 +22,7 @@ from extproc.json_tree import BodyTooComplexError
 from extproc.rewrite_body_strings import rewrite_body, rewrite_parts
 from glidepath.config.retention import RedactionSection
 
-TIME_LIMIT_S = 0.25  # of one pattern on one text
+TIME_LIMIT_S = 0.25  # for one pattern on one text
 BODY_LIMIT_S = 1.0
 KNOWN_LENGTH, KNOWN_TEXTS = 64, 10_000
 MARK = HIDDEN

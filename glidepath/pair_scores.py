@@ -28,7 +28,7 @@ class Preference(StrEnum):
     WIN = "win"  # it prefers the candidate's answer
     TIE = "tie"
     LOSS = "loss"  # it prefers the baseline's answer
-    INCONSISTENT = "inconsistent"  # it decided differently in the two orders, which counts as a tie
+    INCONSISTENT = "inconsistent"  # its choice depends on the order of the answers, which counts as a tie
     FORFEIT = "forfeit"  # it prefers the candidate's answer, which addresses its judge: this counts as a loss
     WITHHELD = "withheld"  # it prefers the baseline's answer, which addresses its judge: this counts as a tie
 

@@ -154,7 +154,7 @@ class SideStatus:
     p95_ms: float | None = None
     p99_ms: float | None = None
     ttft_p50_ms: float | None = None  # to the first byte of the answer's body
-    headers_p50_ms: float | None = None  # to its headers, which a server may send before it has any content
+    headers_p50_ms: float | None = None  # to the answer's headers, which a server may send long before any content
     rescued: int = 0  # the candidate's errors for which the client got the baseline's answer instead
     rescues_failed: int = 0  # the candidate's errors for which the baseline failed too
 

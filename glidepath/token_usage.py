@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-MOST_TOKENS = 10**9  # of one kind in one answer; a larger number is treated as an error
+MOST_TOKENS = 10**9  # the limit for one kind in one answer; a larger number is treated as an error
 
 
 class TokenSource(StrEnum):

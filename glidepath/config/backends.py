@@ -185,9 +185,9 @@ class Backend(Section):
     quota: Quota | None = None  # its provider's limits: no step may exceed them, now or after a rollback
     price: BackendPrice | None = None
     contract: Contract | None = None  # contract with its provider; absent: none to renew
-    hardware: Literal["own", "provider"] | None = None  # whose hardware it is, for the report; absent: not declared
+    hardware: Literal["own", "provider"] | None = None  # owner of the hardware, for the report; absent: not declared
     tokenizer: str | None = None  # its model's tokenizer.json, to count tokens that answers omit
-    region: str = ""  # place where it processes data, for the report, such as "eu-central-1, Frankfurt"
+    region: str = ""  # place of its data processing, for the report, such as "eu-central-1, Frankfurt"
     capacity: Capacity | None = None
 
     @model_validator(mode="after")

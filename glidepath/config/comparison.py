@@ -159,7 +159,7 @@ class EvaluatorSection(Section):
     model: str
     credential: Secret | None = None
     rubric: str = Field(default=DEFAULT_RUBRIC, min_length=1, max_length=8000)  # what makes an answer better
-    sample: Share = Field(default=0.1, gt=0, le=1)  # the share of the cross pairs that it judges
+    sample: Share = Field(default=0.1, gt=0, le=1)  # the share of the cross pairs that the evaluator judges
     budget: int = Field(default=1000, ge=0, le=MOST)  # maximum pairs of all scorers, per UTC day and workload
     price: Price | None = None  # prices of the evaluator's tokens
     max_cost: EvaluatorCost | None = None  # needs price; absent: no limit on the cost

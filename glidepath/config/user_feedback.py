@@ -14,7 +14,9 @@ class FeedbackSection(Section):
     extproc remembers which side served each request of a client, sampled or not, so that feedback counts for this side.
     """
 
-    window: Duration = Field(default=86_400, ge=60, le=30 * 86_400)  # how long after a request feedback on it counts
+    window: Duration = Field(
+        default=86_400, ge=60, le=30 * 86_400
+    )  # the time after a request in which feedback on it counts
     requests: int = Field(
         default=200_000, ge=100, le=50_000_000
     )  # maximum requests remembered; about 60 bytes of Redis each

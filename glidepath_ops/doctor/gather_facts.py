@@ -26,7 +26,7 @@ from glidepath_ops.doctor.facts import EnvoyFacts, RedisFacts
 from scorer.steering.envoy.admin_actuator import addresses_of
 
 TIMEOUT = aiohttp.ClientTimeout(total=10)
-BETWEEN_READINGS_S = 1.0  # so that attempts to connect that fail now can be told from earlier ones
+BETWEEN_READINGS_S = 1.0  # so that present failures to connect can be distinguished from earlier ones
 MAX_BYTES = 64 * 2**20  # the config dump of an Envoy in a mesh is large
 
 

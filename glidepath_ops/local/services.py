@@ -80,7 +80,7 @@ def local_services(config: Config, folder: Path, *, envoy: bool = True) -> tuple
     If ``envoy`` is false, Envoy is left out. The logs go to ``folder``, too. ``config`` must contain the addresses
     of Envoy's admin API and of Redis, even if Envoy or Redis is started on this machine.
     """
-    # imported here: every command that finds the addresses of `up` would spend a tenth of its start on it
+    # imported here, because the import takes a tenth of the start of every command that finds the addresses of `up`
     from glidepath_ops.envoyconfig.bootstrap import OWNER_ONLY, annotated_bootstrap, refuse_named_clusters
     from glidepath_ops.envoyconfig.commented_yaml import to_yaml
 

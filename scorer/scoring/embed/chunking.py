@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from scorer.scoring.embed.engine_protocol import Span
 
-MOST_CHUNKS = 64  # of a text that are embedded: about 12,000 words; this limits the cost of one pair
+MOST_CHUNKS = 64  # the limit for one text: about 12,000 words; it limits the cost of one pair
 SAMPLED_RUN = 8  # neighbouring chunks of a longer text that are embedded together
 _SENTENCE_ENDS = frozenset(".!?…。！？")
 _CLOSERS = frozenset("\"'”’)]»*_`")

@@ -33,7 +33,7 @@ _ONE_CHARACTER = re.compile(r"([^\s\w\-=*#.~|+─━═…])\1{39,}|(\w)\2{199,}
 _PACKED = 0.3  # the compressed share of a text above which it cannot be a loop
 _BROKEN_MARKS, _BROKEN_SHARE = 3, 0.02
 _NONSENSE_WORDS, _NONSENSE_SHARE = 20, 0.5
-_SENTENCE_WORDS = 12  # of a text whose last word can show that it is cut
+_SENTENCE_WORDS = 12  # in shorter texts, the last word does not show a cut
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f]")  # without white space and the escape character
 _CLOSED = tuple(".!?…。！？)]}\"'`*_>|~%")
 _SAMPLE = 1_000  # this many characters are searched for implausible words

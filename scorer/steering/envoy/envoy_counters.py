@@ -39,7 +39,7 @@ COUNTERS = (
     *(SENT, NOT_CONNECTED, BROKEN, RESET),
 )
 LOG_ENTRIES = ("access_logs.grpc_access_log.logs_written", "access_logs.grpc_access_log.logs_dropped")
-MAX_NAMES = 64  # of clusters in a query; if there are more, it asks for the counters of all clusters
+MAX_NAMES = 64  # clusters in a query; for more, the query asks for the counters of all clusters
 MAX_BYTES = 4 * 2**20
 
 Counters = Mapping[str, int]

@@ -135,7 +135,7 @@ def _annotation_changes(route: Json, rule: SteeredRule, values: RuntimeEntries, 
     }
     if not changes or (at_once and not annotations):
         return
-    if not annotations:  # a new mapping would replace one that another has made since
+    if not annotations:  # a new mapping would replace a mapping that another program has added since
         yield {"op": "test", "path": "/metadata/resourceVersion", "value": metadata.get("resourceVersion", "")}
         yield {"op": "add", "path": _ANNOTATIONS, "value": {}}
     for annotation, value in changes.items():

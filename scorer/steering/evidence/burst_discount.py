@@ -24,7 +24,7 @@ from scorer.steering.evidence.recent_rates import FadingRate
 
 OUTAGE_ERRORS = 6  # a burst of one cause has three to five errors
 _SEVERAL = 12  # this many errors in a second are not just two bursts
-_LASTING = 2  # after this many seconds with too many errors, it is not a burst
+_LASTING = 2  # too many errors in this many seconds are not a burst
 _HALF_LIFE = 1000.0  # requests
 _PRIOR = FadingRate(0.1, 100.0)
 _CHANCE = 0.99  # chance explains this quantile of a Poisson distribution

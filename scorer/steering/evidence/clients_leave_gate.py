@@ -57,7 +57,7 @@ class UsualWait:
 class ClientsLeaveGate(FastGate):
     """The fast guard that fails if far too many of the candidate's clients leave after a wait without an answer."""
 
-    _step: StepRequests  # those that count, with the clients that left as errors
+    _step: StepRequests  # the requests that count; a client that left counts as an error
     _usual: UsualWait
 
     def __init__(self, spec: GateSpec, floor: float, prior: CandidateShare, *, sides_differ: bool = False) -> None:

@@ -70,7 +70,7 @@ class OutcomeWatch:
         self._serving: frozenset[CountedClusters] = frozenset()
         self._served: tuple[str, ...] = ()
         self._path = stats_path(())
-        self._counted: frozenset[CountedClusters] = frozenset()  # the served ones that some Envoy counts
+        self._counted: frozenset[CountedClusters] = frozenset()  # the part of ``_serving`` that some Envoy counts
         self._store_problem = ""
         self._arrived: dict[str, int] = {}
         self._arrivals = _Arrivals()

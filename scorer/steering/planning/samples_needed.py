@@ -30,7 +30,7 @@ _MOST_SCORES, _MOST_REQUESTS = 20_000, 200_000
 TRIED = dict.fromkeys(("pairs", "judged pairs", "verified pairs", "noise pairs", "copies"), _MOST_SCORES)
 TRIED |= {"requests": _MOST_REQUESTS}
 TRIED_LATENCIES = _MOST_REQUESTS // 4
-_PART_OF_SIGMA = {"per_token": 0.5, "ttft": 0.5}  # of the σ of total times, if it is not known
+_PART_OF_SIGMA = {"per_token": 0.5, "ttft": 0.5}  # of the σ of total times; used if the signal's own σ is unknown
 _BLOCK = 100  # the number of candidate requests that are added between two evaluations
 _CLASS_KINDS = (GateKind.CLASS_RECALL, GateKind.CLASS_PRECISION, GateKind.CORRECTNESS)
 

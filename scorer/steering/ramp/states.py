@@ -119,7 +119,7 @@ class RampState:
     unexpected_traffic: bool = False  # clients' requests reach the candidate although its desired share is 0
     invalid_override: str = ""  # the last invalid values that a person set; shown until the next transition
     warm_up: WarmUp | None = None
-    next_warm_up_ms: int = 0  # after one that was stopped, none begins before this time
+    next_warm_up_ms: int = 0  # after a stopped warm-up, no other begins before this time
 
     @property
     def share_unknown(self) -> bool:

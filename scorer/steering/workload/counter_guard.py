@@ -21,7 +21,7 @@ ALLOWED = 0.1  # a failure rate up to this is left to the ordinary gates, which 
 ALPHA = 1e-6
 FAILED_AT = math.log(1 / ALPHA)
 FEWEST = 5  # failures; as the fast guards (evidence/fast_guards.py)
-_HALF_LIFE = 100.0  # requests of the baseline after which they count half
+_HALF_LIFE = 100.0  # after this many further requests of the baseline, a request counts half
 
 
 @dataclass(frozen=True, slots=True)

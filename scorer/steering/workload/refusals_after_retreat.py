@@ -19,7 +19,7 @@ EVENT = "baseline_refuses"
 FEWEST = 5  # refused requests before they are announced
 BEFORE_WINDOW, AFTER_WINDOW = 5_000, 500  # requests; the latest one to two windows count
 MOST, FEW = 1.5, 1.2  # announced above the first multiple of the share before, and named until the second one
-SURPRISE = math.log(1e6)  # if the share is as before, it is announced with a probability of about one in a million
+SURPRISE = math.log(1e6)  # with an unchanged share, a false announcement has a probability of about 1e-6
 WATCHED_MS = 24 * 3600 * 1000  # how long a retreat is watched
 
 

@@ -258,6 +258,6 @@ async def test_a_button_of_an_open_page_whose_login_has_ended_says_so(
         for answer in (opened, sent):
             assert answer.status_code in (401, 403)
             assert answer.json() == {"error": "your login has ended: reload the page and log in again"}
-        # A program that gives no token hears how to give one.
+        # The refusal tells a program without a token how to send one.
         program = await client.post(COMMANDS, json={"kind": "rollback"})
         assert "Authorization: Bearer TOKEN" in program.json()["error"]

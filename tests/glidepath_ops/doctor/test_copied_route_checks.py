@@ -58,7 +58,7 @@ def test_what_an_envoy_filter_gave_only_to_the_users_route_is_named(patched: Jso
 @pytest.mark.parametrize(
     "routes",
     [
-        [copy_of(OWN, name="models"), RATE_LIMIT],  # a route of the user's that carries the split itself
+        [copy_of(OWN, name="models"), RATE_LIMIT],  # a route of the user's that has the split itself
         [copy_of(OWN, name="glidepath-chatter"), RATE_LIMIT],
         [copy_of(OWN)],  # nothing behind it
         [],

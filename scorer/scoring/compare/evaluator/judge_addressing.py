@@ -105,7 +105,7 @@ _PATTERNS = (
     r"|wrong|right|correct)\b",
     r"\bfinal (?:decision|choice|answer) ?[:=] ?[\"'(\[*]*(?:assistant |model )?(?:a|b)\b",
     rf"\b(?:rank|place|winner|best|better|verdict|first)(?: ?#?[0-9])? ?[:=] ?{_THIS}",
-    # The judge is told what to do.
+    # The text gives the judge an instruction.
     rf"\b(?:treat|regard|take|accept|count|view) {_THIS} as\b",
     rf"\b{_JUDGE} (?:would|will|should|must|has to) (?:\w+ )?(?:choose|select|pick|prefer|favou?r"
     rf"|vote for) (?:{_THIS}|this|me)\b",
