@@ -10,8 +10,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from glidepath.errors import CommandRefusedError, InputError, UnreachableError
+from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import connect
 from glidepath.status_and_decisions import Command, CommandKind, WorkloadStatus
+from glidepath_ops.cli.log import id_range
 from glidepath_ops.cli.steering_client import read_status, send_command, wait_for_answer
 from glidepath_ops.cli.steering_commands import sentence
 from glidepath_ops.console import html
@@ -46,6 +48,8 @@ def routes(console: Console) -> list[Route]:
         name = request.path_params["workload"]
         console.config.workload(name)
         body = parsed(CommandBody, await json_body(request))
+        if body.kind is CommandKind.ANNOTATE and body.target:
+            await _must_exist(console, name, body.target)
         return JSONResponse(await _carry_out(console, name, _command(body, visitor)))
 
     return [
@@ -78,6 +82,13 @@ def _command(body: CommandBody, visitor: Visitor) -> Command:
         target=body.target,
         end_validation=body.end_validation,
     )
+
+
+async def _must_exist(console: Console, workload: str, decision_id: str) -> None:
+    """Raise InputError unless the log of the workload has this decision."""
+    first, last = id_range(decision_id)
+    if not await console.redis.xrange(WorkloadKeys(workload).log, first, last, count=1):
+        raise InputError(f"target: no decision {decision_id} in the log of {workload}")
 
 
 async def _carry_out(console: Console, workload: str, command: Command) -> dict[str, object]:

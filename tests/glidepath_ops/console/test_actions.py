@@ -180,6 +180,8 @@ async def test_a_refused_command_says_why(tmp_path: Path, valid_yaml: str, redis
         ({"kind": "hold", "extra": 1}, "extra"),
         ({"kind": "annotate", "reason": "x"}, "target"),
         ({"kind": "annotate", "target": "1-0; DROP"}, "target"),
+        ({"kind": "annotate", "target": "1-0", "reason": "x"}, "no decision 1-0 in the log of chat"),
+        ({"kind": "annotate", "target": f"{10**19 * 9}-0", "reason": "x"}, "is not the id of a decision"),
         ({"kind": "hold", "reason": "x" * 3000}, "reason"),
         ({"kind": "hold", "who": "<b>"}, "who"),
     ],
