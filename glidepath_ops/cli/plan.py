@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from glidepath.clock import unix_ms
 from glidepath.config import Config, load_config
 from glidepath.config.units import parse_share
 from glidepath.duration_text import duration_text
@@ -22,6 +23,7 @@ from glidepath_ops.cli.redis_connection import with_redis
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath, quantity_of
 from glidepath_ops.cli.steering_client import read_status
 from glidepath_ops.cli.stored_latencies import stored_spreads
+from scorer.steering.planning.frozen_time import frozen_share, frozen_text
 from scorer.steering.planning.latency_spread import LatencySpread
 from scorer.steering.planning.rollback_quota import RollbackLoad, rollback_loads
 from scorer.steering.planning.samples_needed import Assumptions
@@ -96,12 +98,21 @@ def command(
     )
     movable = _movable(config) if measured else {}
     if as_json:
-        found = [{**_plan_json(p), **_share(movable, p.workload, measured=measured)} for p in plans]
+        found = [
+            {
+                **_plan_json(p),
+                "frozen_share": frozen_share(settings.workload(p.workload).ramp.freeze, unix_ms()),
+                **_share(movable, p.workload, measured=measured),
+            }
+            for p in plans
+        ]
         quotas = [{**dataclasses.asdict(one), "fits": one.fits} for one in back]
         typer.echo(json.dumps({"workloads": found, "rollback_load": quotas}, ensure_ascii=False))
         return
     for plan in plans:
         _show(plan)
+        if frozen := frozen_text(settings.workload(plan.workload).ramp.freeze, unix_ms()):
+            typer.echo(f"  {frozen}")
         if measured:
             typer.echo(f"  {_movable_text(movable.get(plan.workload), max(s.percent for s in plan.steps))}")
     _show_rollback_loads(back)

@@ -15,6 +15,7 @@ import typer
 
 from glidepath.call_classes import form_of_path
 from glidepath.check_calibration_files import check_calibrations
+from glidepath.clock import unix_ms
 from glidepath.config import Config, Workload
 from glidepath.config.cross_checks import Problem
 from glidepath.config.faulty_values import has_faults
@@ -32,6 +33,7 @@ from glidepath_ops.envoyconfig.request_reading import reads
 from glidepath_ops.envoyconfig.validation import check_splits, check_strict, load_envoy_file
 from glidepath_ops.local.missing_secrets import secret_problems
 from scorer.scoring.embed.missing_packages import missing_package
+from scorer.steering.planning.frozen_time import always_frozen
 from scorer.steering.planning.unprovable_limits import judging_note, undecidable_in_config
 
 Hint = tuple[str, str, str]  # ("warning" or "note", place, text)
@@ -117,6 +119,11 @@ def _check_configuration(checked: Checked, config: Path, *, without_secrets: boo
             ("warning", places.locate("workloads", name, "gates"), warning)
             for name in settings.workloads
             for warning in undecidable_in_config(settings, name)
+        ),
+        *(
+            ("warning", places.locate("workloads", name, "ramp"), warning)
+            for name, workload in settings.workloads.items()
+            if (warning := always_frozen(workload.ramp.freeze, unix_ms()))
         ),
         *(
             ("note", places.locate("workloads", name), _ONE_LIMIT.format(workload.candidate))

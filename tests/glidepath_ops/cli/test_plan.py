@@ -39,6 +39,13 @@ def test_plan_shows_the_rules_of_each_step(config: Path) -> None:
 
 
 @pytest.mark.slow
+def test_plan_says_how_much_of_the_time_freeze_windows_cover(config: Path) -> None:
+    config.write_text(CHAT_CONFIG + "    ramp: {steps: [5, 100], freeze: [{cron: '0 12 * * *', duration: 6h}]}\n")
+    text = run_cli("plan", "-c", str(config), "--rate", "chat=50")
+    assert "  freeze windows cover 25% of the next 28 days; the times do not include them" in text.splitlines()
+
+
+@pytest.mark.slow
 def test_plan_as_json(config: Path) -> None:
     found = json.loads(run_cli("plan", "-c", str(config), "--rate", "chat=50", "--json"))
     assert found["workloads"][0]["steps"][0]["percent"] == 0

@@ -36,6 +36,10 @@ def test_a_gate_that_can_never_pass_is_a_warning_with_its_place(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
+        (
+            "    ramp: {freeze: [{cron: '*/5 * * * *', duration: 1h}]}\n",
+            "workloads.chat.ramp: freeze: a window is open at every moment of the next 28 days, so no step",
+        ),
         ("    gates: {capacity: {}}\n", "capacity: backends.onprem has no capacity section to read"),
         (
             "    scoring: {classification: {matter: [spam]}}\n",
