@@ -193,7 +193,6 @@ async def serve(port: int, delay: float) -> None:
 
 
 def chat_body(size: int) -> bytes:
-    """Return a chat request of ``size`` bytes."""
     empty = json.dumps({"model": "m", "messages": [{"role": "user", "content": ""}]}).encode()
     at = empty.index(b'""}') + 1
     return empty[:at] + (BLOCK * (size // len(BLOCK) + 1))[: max(0, size - len(empty))] + empty[at:]

@@ -93,7 +93,6 @@ class Answers:
     failed: Floats
 
     def delayed(self, factor: float) -> Answers:
-        """Return the answers with all times multiplied by ``factor``."""
         return Answers(self.total * factor, self.first * factor, self.tokens, self.failed)
 
 

@@ -192,7 +192,6 @@ P99 = "latency: {quantile: p99, max_ratio: 1.2}"
 
 
 def cases() -> list[Case]:
-    """Return the cases of the benchmark."""
     found = []
     for per_hour, sigma in ((1000, 0.5), (1000, 1.0), (10_000, 0.5), (10_000, 1.0)):
         most = (15.0, 18.0) if per_hour == 1000 else (14.2, 14.5)

@@ -101,8 +101,6 @@ def bench_config(ports: Ports, folder: Path) -> tuple[DemoPlan, Config]:
 
 
 class Bench:
-    """The running system and its clients."""
-
     def __init__(self, redis: RedisClient, watcher: StateReader, workload: Workload) -> None:
         self.workload, self.redis, self.watcher = workload, redis, watcher
         self.keys = WorkloadKeys(WORKLOAD)

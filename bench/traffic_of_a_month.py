@@ -92,7 +92,6 @@ def expected_tokens(workload: MonthlyWorkload, count: int) -> tuple[int, int]:
 
 
 def line(request: MonthlyRequest, begin_ms: int) -> bytes:
-    """Return the request as a line of an access log."""
     of = request.workload
     entry = {
         "time": begin_ms + request.at_ms,

@@ -67,7 +67,6 @@ class WorkerAddresses:
 
     @classmethod
     def of(cls, config: Config, index: int) -> WorkerAddresses:
-        """Return the addresses of worker ``index``."""
         return cls(index, config.extproc.addresses[index], config.extproc.metrics_addresses[index])
 
 

@@ -99,12 +99,12 @@ def _rewrite_joined(slots: list[_StringSlot], apply: Apply) -> None:
 
 
 def _discriminators(members: Members) -> StringPath:
-    """Return the path elements that tell outputs apart, such as the choices or content blocks of an answer."""
+    """Return the path elements that distinguish outputs, such as the choices or content blocks of an answer."""
     return tuple(f"{name}={value}" for name, value in members if name in _DISCRIMINATORS and isinstance(value, str))
 
 
 def _nothing(_: Members) -> StringPath:
-    """Return no path elements, so that outputs are not told apart.
+    """Return no path elements, so that all outputs count as one.
 
     This is needed because ``index`` may also be the number of the event, as in Text Generation Inference.
     """

@@ -81,7 +81,6 @@ class StoredCounts(Mapping[int, int]):
 
     @property
     def total(self) -> int:
-        """The sum of all counts."""
         if self._total is None:
             self._total = sum(self.numbers) if len(self.numbers) < _FEW else int(self.arrays[1].sum())
         return self._total

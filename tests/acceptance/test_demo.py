@@ -85,7 +85,6 @@ def test_an_interrupted_demo_leaves_no_process(tmp_path: Path, number: signal.Si
 
 
 def descendants(pid: int) -> list[int]:
-    """Return the process ids of all descendants."""
     found = []
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
         for child in map(int, task.read_text().split()):

@@ -76,7 +76,6 @@ def _route(name: str, rule: Document, **spec: Any) -> Document:
 
 
 def tls_secret(name: str, key: Path, certificate: Path) -> Document:
-    """Return a Secret with a certificate and its private key."""
     data = {"tls.key": key, "tls.crt": certificate}
     return {
         "apiVersion": "v1",

@@ -34,7 +34,6 @@ class Caller:
         return seen
 
     async def ask_for(self, seconds: float, pause: float = 0.01) -> Seen:
-        """Send requests for ``seconds`` seconds."""
         seen: Seen = Counter()
         end, number = time.monotonic() + seconds, 0
         while time.monotonic() < end:

@@ -26,7 +26,6 @@ def answer(
 
 
 def chat(message: dict[str, Any], finish: object = "stop", **more: Any) -> dict[str, Any]:
-    """Return an OpenAI chat completion."""
     return {"object": "chat.completion", "choices": [{"index": 0, "message": message, "finish_reason": finish}], **more}
 
 

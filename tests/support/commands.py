@@ -46,6 +46,5 @@ async def run_process(*arguments: str, config: Path) -> tuple[int, str, str]:
 
 
 def write_events(path: Path, *lines: dict[str, object]) -> Path:
-    """Write one JSON object per line to ``path``, and return the path."""
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     return path

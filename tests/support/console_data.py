@@ -81,7 +81,6 @@ async def store_status(redis: Any, found: WorkloadStatus) -> None:
 
 
 async def store_decisions(redis: Any, *decisions: Decision) -> list[str]:
-    """Add the decisions to the log, and return their ids."""
     return [(await redis.xadd(WorkloadKeys(d.workload).log, {"d": to_json(d)})).decode() for d in decisions]
 
 

@@ -24,7 +24,6 @@ class OutcomeLog:
     attempts: list[int] = field(default_factory=list)
 
     async def by(self, request: Awaitable[object]) -> RequestOutcome:
-        """Send the request, and return its outcome."""
         with contextlib.suppress(aiohttp.ClientError, TimeoutError):
             await request
         return await self.next()

@@ -11,11 +11,9 @@ SSE = (
 
 
 def chat(text: str) -> dict[str, object]:
-    """Return the body of a chat completion."""
     return {"choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}]}
 
 
 def line(pair_id: object, baseline: object, candidate: object, **more: object) -> bytes:
-    """Return one line of the file."""
     pair = {"id": pair_id, "request": {"messages": []}, "baseline": baseline, "candidate": candidate, **more}
     return json.dumps(pair).encode() + b"\n"

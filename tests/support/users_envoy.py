@@ -76,7 +76,6 @@ class UsersSetup:
 
     @contextmanager
     def before(self) -> Iterator[RunningEnvoy]:
-        """Run Envoy with the user's bootstrap."""
         with self._running(self.text) as envoy:
             yield envoy
 

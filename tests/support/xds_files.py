@@ -45,7 +45,6 @@ class XdsFiles:
         new.rename(self.path(kind))
 
     def source(self, kind: str) -> Json:
-        """Return the ConfigSource of one kind."""
         return {"path_config_source": {"path": str(self.path(kind))}, "resource_api_version": "V3"}
 
 

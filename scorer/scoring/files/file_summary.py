@@ -81,7 +81,6 @@ class FileSummary:
         labels: Mapping[str, str],
         preference: Preference | None = None,
     ) -> None:
-        """Add one pair."""
         self.pairs += 1
         if agreement is None:
             self.unscored.update(flag.partition(":")[2] for flag in flags)

@@ -270,8 +270,6 @@ def added_up(flushes: Iterable[Outcomes], pairs: Iterable[ScoredPair], position:
 
 @dataclass(slots=True)
 class _Sent:
-    """A mutable form of ``Sent``."""
-
     requests: int = 0
     sent_bytes: int = 0
     usage: list[TokenUsage] = field(default_factory=list)

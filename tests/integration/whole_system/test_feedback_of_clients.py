@@ -25,7 +25,6 @@ QUESTION = {"model": "any", "messages": [{"role": "user", "content": "Who are yo
 
 
 async def send(system: System) -> str:
-    """Send a request, and return the id that Envoy returns."""
     async with system.http.post(f"{system.url}/v1/chat/completions", json=QUESTION) as response:
         assert response.status == 200
         return response.headers["x-request-id"]

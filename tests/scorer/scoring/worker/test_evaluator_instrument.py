@@ -33,8 +33,6 @@ ALWAYS = "sample: 100%"
 
 
 class MemoryBudget:
-    """An in-memory EvaluationBudget."""
-
     def __init__(self) -> None:
         self.spent: Counter[str] = Counter()
         self.down: Exception | None = None

@@ -94,8 +94,6 @@ async def test_after_every_envoy_has_confirmed_the_baseline_weights_of_a_person_
 
 
 class StoredState:
-    """A store with the state of one workload."""
-
     def __init__(self, state: str) -> None:
         self._state: Mapping[str, Any] = json.loads(state)
 

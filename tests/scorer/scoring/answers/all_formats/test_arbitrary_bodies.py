@@ -95,7 +95,6 @@ def test_bodies_with_changed_bytes_have_a_typed_outcome(load, name, seed, kind, 
 
 
 def nodes(value, path=()):
-    """Yield the paths of all nested values."""
     yield path
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, item in inner:
