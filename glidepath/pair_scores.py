@@ -15,7 +15,7 @@ from glidepath.sides import Origin
 # A measure among the signals of a pair: 1 if both answers make the same tool calls with equal arguments, else 0.
 EXACT_CALL = "exact_call"
 EQUAL = "equal"  # the answers have the same text, so the preference is a tie without a question
-TRIP_DIVERGENCE = 0.5  # a signal trips in a pair if its divergence is at least this value
+DIVERGED_AT = 0.5  # a signal has diverged in a pair if its divergence is at least this value
 
 
 class Preference(StrEnum):

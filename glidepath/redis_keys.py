@@ -189,8 +189,9 @@ class WorkloadKeys:
 
         ``model``: the embedding model that scored the pairs, because the scores of two models cannot be compared.
 
-        ``pairs`` is the number of these noise pairs and ``agreement_sum`` the sum of their agreement. ``trip:<signal>``
-        is the number of noise pairs in which the divergence of the signal was at least ``TRIP_DIVERGENCE``.
+        ``pairs`` is the number of these noise pairs, and ``agreement_sum`` the sum of their agreement.
+        ``diverged:<signal>`` is the number of noise pairs in which the divergence of the signal was at least
+        ``DIVERGED_AT``.
         """
         return self._key(f"noise:{baseline}:{model}")
 

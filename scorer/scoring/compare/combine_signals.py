@@ -104,6 +104,6 @@ def apply_noise_floor(signal: Signal, floor: NoiseFloor, overlap_relevance: floa
     relevance does not change.
     """
     relevance = signal.relevance
-    if floor.rarely_trips(signal.name, limit):
+    if floor.rarely_diverges(signal.name, limit):
         relevance = max(relevance, overlap_relevance)
     return replace(signal, relevance=relevance * floor.kept_share(signal.name))

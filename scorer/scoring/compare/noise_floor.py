@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from glidepath.outcome_summaries import add_counts
-from glidepath.pair_scores import TRIP_DIVERGENCE
+from glidepath.pair_scores import DIVERGED_AT
 from scorer.scoring.compare.result import clamp
 
 MIN_PAIRS = 30  # with fewer pairs, the noise floor counts as unknown
@@ -25,17 +25,19 @@ class NoiseFloor:
     Two noise floors can be added with ``+``.
 
     - ``pairs``: the number of NOISE pairs.
-    - ``trips``: for each signal's name, the number of pairs in which the signal diverged.
+    - ``diverged``: for each signal's name, the number of pairs in which the signal diverged.
     - ``agreement_sum``: the sum of the agreements of all pairs.
     """
 
     pairs: int = 0
-    trips: Mapping[str, int] = field(default_factory=dict)
+    diverged: Mapping[str, int] = field(default_factory=dict)
     agreement_sum: float = 0.0
 
     def __add__(self, other: NoiseFloor) -> NoiseFloor:
         return NoiseFloor(
-            self.pairs + other.pairs, add_counts(self.trips, other.trips), self.agreement_sum + other.agreement_sum
+            self.pairs + other.pairs,
+            add_counts(self.diverged, other.diverged),
+            self.agreement_sum + other.agreement_sum,
         )
 
     def fold(self, signals: Mapping[str, float], agreement: float) -> NoiseFloor:
@@ -43,12 +45,12 @@ class NoiseFloor:
 
         ``signals`` and ``agreement`` are the fields of the pair's ScoredPair.
         """
-        tripped = {name: 1 for name, divergence in signals.items() if divergence >= TRIP_DIVERGENCE}
-        return self + NoiseFloor(1, tripped, agreement)
+        diverged = {name: 1 for name, divergence in signals.items() if divergence >= DIVERGED_AT}
+        return self + NoiseFloor(1, diverged, agreement)
 
     def rate(self, signal: str) -> float:
-        """Return the share of NOISE pairs in which ``signal`` reached TRIP_DIVERGENCE, or 0 if there are no pairs."""
-        return self.trips.get(signal, 0) / self.pairs if self.pairs else 0.0
+        """Return the share of NOISE pairs in which ``signal`` reached DIVERGED_AT, or 0 if there are no pairs."""
+        return self.diverged.get(signal, 0) / self.pairs if self.pairs else 0.0
 
     @property
     def agreement(self) -> float | None:
@@ -65,17 +67,17 @@ class NoiseFloor:
         """
         return clamp(1 - self.rate(signal)) if self.known else 1.0
 
-    def rarely_trips(self, signal: str, limit: float) -> bool:
+    def rarely_diverges(self, signal: str, limit: float) -> bool:
         """Return whether the signal is known to diverge in at most ``limit`` (a share) of the NOISE pairs."""
         return self.known and self.rate(signal) <= limit
 
     def to_json(self) -> dict[str, Any]:
-        return {"pairs": self.pairs, "trips": dict(self.trips), "agreement_sum": self.agreement_sum}
+        return {"pairs": self.pairs, "diverged": dict(self.diverged), "agreement_sum": self.agreement_sum}
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> NoiseFloor:
-        trips = {str(k): int(v) for k, v in dict(raw.get("trips", {})).items()}
-        return cls(int(raw.get("pairs", 0)), trips, float(raw.get("agreement_sum", 0.0)))
+        diverged = {str(k): int(v) for k, v in dict(raw.get("diverged", {})).items()}
+        return cls(int(raw.get("pairs", 0)), diverged, float(raw.get("agreement_sum", 0.0)))
 
 
 UNKNOWN = NoiseFloor()

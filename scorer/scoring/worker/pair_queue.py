@@ -28,7 +28,7 @@ from scorer.scoring.worker.stale_pairs import stale_before_ms, written_ms
 DEAD_KEPT = 100
 _MAX_ENTRIES_PER_READ = 8  # few, because bodies may be megabytes
 _MAX_BYTES_PER_CLAIM = 16 * 2**20
-_TRIP_PREFIX = "trip:"
+_DIVERGED_PREFIX = "diverged:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,16 +261,22 @@ def _step_start_ms(status: Any) -> int:
 
 def _increments(noise: NoiseFloorJson) -> Iterable[str | int | float]:
     yield from ("pairs", noise["pairs"], "agreement_sum", noise["agreement_sum"])
-    for signal, count in noise["trips"].items():
-        yield from (_TRIP_PREFIX + signal, count)
+    for signal, count in noise["diverged"].items():
+        yield from (_DIVERGED_PREFIX + signal, count)
 
 
 def _noise_floor(raw: Mapping[bytes, bytes]) -> NoiseFloorJson:
     values = {_text(name): float(value) for name, value in raw.items()}
-    trips = {
-        name.removeprefix(_TRIP_PREFIX): int(value) for name, value in values.items() if name.startswith(_TRIP_PREFIX)
+    diverged = {
+        name.removeprefix(_DIVERGED_PREFIX): int(value)
+        for name, value in values.items()
+        if name.startswith(_DIVERGED_PREFIX)
     }
-    return {"pairs": int(values.get("pairs", 0)), "trips": trips, "agreement_sum": values.get("agreement_sum", 0.0)}
+    return {
+        "pairs": int(values.get("pairs", 0)),
+        "diverged": diverged,
+        "agreement_sum": values.get("agreement_sum", 0.0),
+    }
 
 
 def _entries(answer: Any) -> list[tuple[Any, Mapping[bytes, bytes]]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 
-from glidepath.pair_scores import TRIP_DIVERGENCE
+from glidepath.pair_scores import DIVERGED_AT
 from scorer.steering.evidence.block_gate import BlockGate
 from scorer.steering.evidence.changepoint import BadPeriod, EventCounts
 from scorer.steering.evidence.formatting import share_text
@@ -93,7 +93,7 @@ class FactGate(PairGate):
 
     def event(self, labels: Mapping[str, str], signals: Mapping[str, float]) -> bool | None:
         # A comparison of equal texts has the signal ``word_overlap`` but no signals of facts: no fact differs.
-        return signals.get(self.spec.of, 0.0) >= TRIP_DIVERGENCE if _TEXT_SIGNAL in signals else None
+        return signals.get(self.spec.of, 0.0) >= DIVERGED_AT if _TEXT_SIGNAL in signals else None
 
     def weight(self, signals: Mapping[str, float]) -> float:
         return signals[self.spec.of]

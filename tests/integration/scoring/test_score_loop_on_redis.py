@@ -273,11 +273,11 @@ async def test_the_noise_floor_is_shared_and_counts_each_pair_of_the_baseline_on
         scored = decode_scored(result.scored)
         backend = "onprem" if scored.pair_id == "c" else "cloud"
         scored = replace(scored, baseline=replace(scored.baseline, backend=backend))
-        floor = {"pairs": 1, "agreement_sum": 0.75, "trips": {"numbers": 1}}
+        floor = {"pairs": 1, "agreement_sum": 0.75, "diverged": {"numbers": 1}}
         for _ in range(2):  # the reply to the first write is lost
             await queue.write_result(entry, scored, PairResult(result.scored, noise=floor))
     floors = await RedisPairQueue(redis_client, config, "b").noise_floors()
-    assert floors == {"chat": {"pairs": 2, "agreement_sum": 1.5, "trips": {"numbers": 2}}}
+    assert floors == {"chat": {"pairs": 2, "agreement_sum": 1.5, "diverged": {"numbers": 2}}}
 
 
 async def test_results_are_bounded_by_retention(valid_yaml, redis_client):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 NoiseFloorJson = Mapping[str, Any]
-"""A scorer.scoring.compare.NoiseFloor as JSON, with the keys pairs, trips (by signal) and agreement_sum."""
+"""A scorer.scoring.compare.NoiseFloor as JSON, with the keys pairs, diverged (by signal) and agreement_sum."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ def test_only_a_noise_pair_adds_to_the_noise_floor(scoring):
     stored = [encode_pair(noise_pair("n", "It costs 40.", "It costs 70.")), encode_pair(pair("c"))]
     noise, cross = score_batch(stored, scoring, 5000, {}).results
     assert noise.noise["pairs"] == 1
-    assert noise.noise["trips"]["numbers"] == 1
+    assert noise.noise["diverged"]["numbers"] == 1
     assert cross.noise == {}
 
 
