@@ -27,12 +27,16 @@ COVERAGE = f"glidepath_extproc_coverage_total{{{CHAT}"
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """``series``: a series → its values each minute, in promtool's form (start+step x count). Times in minutes."""
+    """``series``: a series → its values, one each ``interval``, in promtool's form (start+step x count).
+
+    All times are in minutes. Prometheus forgets a value after five minutes, so ``interval`` is less.
+    """
 
     alert: str
     series: dict[str, str] = field(default_factory=dict)
     silent_at: int = 5
     fires_at: int = 20
+    interval: int = 1
 
 
 CASES = (
@@ -64,11 +68,12 @@ CASES = (
     Case(
         "GlidepathStuck",
         {
-            f'glidepath_phase{{{CHAT}, phase="baking"}}': "1x20000",
-            f"glidepath_step_start_timestamp_seconds{{{CHAT}}}": "60x20000",
+            f'glidepath_phase{{{CHAT}, phase="baking"}}': "1x5000",
+            f"glidepath_step_start_timestamp_seconds{{{CHAT}}}": "60x5000",
         },
         7 * 24 * 60,
         7 * 24 * 60 + 30,
+        interval=4,
     ),
     Case(
         "GlidepathShareNotServed",
@@ -146,7 +151,7 @@ CASES = (
 def _test(case: Case) -> dict[str, Any]:
     firing = f'count(ALERTS{{alertname="{case.alert}", alertstate="firing"}})'
     return {
-        "interval": "1m",
+        "interval": f"{case.interval}m",
         "input_series": [{"series": name, "values": values} for name, values in case.series.items()],
         "promql_expr_test": [
             {"expr": firing, "eval_time": f"{case.silent_at}m", "exp_samples": []},
@@ -194,7 +199,8 @@ def test_the_series_of_a_case_exist() -> None:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.alert)
 def test_an_alert_is_silent_and_then_fires(case: Case, tmp_path: Path) -> None:
     file = tmp_path / "alerts.test.json"
-    file.write_text(json.dumps({"rule_files": [str(ALERTS)], "evaluation_interval": "1m", "tests": [_test(case)]}))
+    every = f"{case.interval}m"
+    file.write_text(json.dumps({"rule_files": [str(ALERTS)], "evaluation_interval": every, "tests": [_test(case)]}))
     assert "SUCCESS" in promtool("test", "rules", file)
 
 
