@@ -21,6 +21,7 @@ from tests.mesh.envoy_gateway_under_test import (
     URL,
     Kind,
     ready,
+    split_on_envoy_gateway,
     user_documents,
     with_glidepath,
 )
@@ -43,25 +44,22 @@ async def test_the_split_the_fallback_and_the_capture_work(
 ) -> None:
     tested = KINDS[kind]
     settings = {"sticky": {"header": "x-user-id"}, "shadow": {"sample": 0}}
-    async with parts(tmp_path, CLUSTER, candidate, QUICK, **settings) as among:
-        documents = with_glidepath(tmp_path, among.own.url, tested, vllm=among.in_mesh)
-        with envoy_gateway(control_planes, tmp_path, documents, tested.options) as gateway:
-            await ready(gateway, among)
-            assert gateway.reasons("EnvoyPatchPolicy") == PROGRAMMED
-            caller = among.caller(tested.url)
-            await among.shares.set(50)
-            first = await caller.ask(200)
-            assert statuses(first) == {200}
-            assert 60 <= backends(first)["onprem"] <= 140
-            assert credentials_at(among.onprem) == {""}
-            assert credentials_at(among.own) == {"Bearer of-the-client"}
-            assert backends(await caller.ask(200)) == backends(first), "each user stays on one side"
-            await check_the_fallback(among, caller)
-            await check_the_capture(among, caller)
-            await check_large_bodies(among, caller)
-            await check_the_copies(among)
-            assert failed_checks(among.config, await gather_envoy(gateway.admin)) == []
-            await check_a_dead_candidate(among, caller)
+    split = split_on_envoy_gateway(control_planes, tmp_path, tested, candidate, QUICK, **settings)
+    async with split as (among, gateway):
+        caller = among.caller(tested.url)
+        await among.shares.set(50)
+        first = await caller.ask(200)
+        assert statuses(first) == {200}
+        assert 60 <= backends(first)["onprem"] <= 140
+        assert credentials_at(among.onprem) == {""}
+        assert credentials_at(among.own) == {"Bearer of-the-client"}
+        assert backends(await caller.ask(200)) == backends(first), "each user stays on one side"
+        await check_the_fallback(among, caller)
+        await check_the_capture(among, caller)
+        await check_large_bodies(among, caller)
+        await check_the_copies(among)
+        assert failed_checks(among.config, await gather_envoy(gateway.admin)) == []
+        await check_a_dead_candidate(among, caller)
 
 
 async def check_the_fallback(among: Parts, caller: Caller) -> None:
@@ -126,24 +124,16 @@ async def test_below_a_prefix_requests_are_read_before_they_are_split(
     control_planes: ControlPlanes, tmp_path: Path, kind: str
 ) -> None:
     tested = KINDS[kind]
-    async with parts(tmp_path, CLUSTER, **PREFIX) as among:
-        documents = with_glidepath(tmp_path, among.own.url, tested)
-        with envoy_gateway(control_planes, tmp_path, documents, tested.options) as gateway:
-            await ready(gateway, among)
-            assert gateway.reasons("EnvoyPatchPolicy") == PROGRAMMED
-            await check_the_reading(among, among.caller(URL))
-            assert failed_checks(among.config, await gather_envoy(gateway.admin)) == []
+    async with split_on_envoy_gateway(control_planes, tmp_path, tested, **PREFIX) as (among, gateway):
+        await check_the_reading(among, among.caller(URL))
+        assert failed_checks(among.config, await gather_envoy(gateway.admin)) == []
 
 
 async def test_a_slow_whole_answer_is_waited_for_and_a_slow_stream_is_not(
     control_planes: ControlPlanes, tmp_path: Path
 ) -> None:
-    async with parts(tmp_path, CLUSTER, onprem=LIMITS) as among:
-        documents = with_glidepath(tmp_path, among.own.url)
-        with envoy_gateway(control_planes, tmp_path, documents) as gateway:
-            await ready(gateway, among)
-            assert gateway.reasons("EnvoyPatchPolicy") == PROGRAMMED
-            await check_whole_answers(among, among.caller(URL))
+    async with split_on_envoy_gateway(control_planes, tmp_path, onprem=LIMITS) as (among, _):
+        await check_whole_answers(among, among.caller(URL))
 
 
 async def test_a_new_route_splits_only_what_it_has_read(control_planes: ControlPlanes, tmp_path: Path) -> None:
@@ -187,31 +177,25 @@ async def test_a_copy_for_the_baseline_is_made_as_the_users_rule_makes_a_request
         {"type": "URLRewrite", "urlRewrite": rewrite},
     ]
     sent = {"x-unwanted": "yes"}
-    async with parts(tmp_path, CLUSTER) as among:
-        documents = with_glidepath(tmp_path, among.own.url, filters=filters)
-        with envoy_gateway(control_planes, tmp_path, documents) as gateway:
-            await ready(gateway, among)
-            assert gateway.reasons("EnvoyPatchPolicy") == PROGRAMMED
-            among.clear()
-            for caller in (among.caller(URL, sent), among.sender_of_copies("cloud", sent)):
-                assert backends(await caller.ask()) == {"own": 1}
-            names = ("x-team", "x-unwanted", "host")
-            for one in among.own.received:
-                assert one.path == path
-                assert [one.headers.get(name) for name in names] == ["%blue", None, "models.example"]
-            assert len(among.own.received) == 2
+    async with split_on_envoy_gateway(control_planes, tmp_path, filters=filters) as (among, _):
+        among.clear()
+        for caller in (among.caller(URL, sent), among.sender_of_copies("cloud", sent)):
+            assert backends(await caller.ask()) == {"own": 1}
+        names = ("x-team", "x-unwanted", "host")
+        for one in among.own.received:
+            assert one.path == path
+            assert [one.headers.get(name) for name in names] == ["%blue", None, "models.example"]
+        assert len(among.own.received) == 2
 
 
 async def test_other_methods_and_paths_go_where_they_went(control_planes: ControlPlanes, tmp_path: Path) -> None:
-    async with parts(tmp_path, CLUSTER) as among:
-        with envoy_gateway(control_planes, tmp_path, with_glidepath(tmp_path, among.own.url)) as gateway:
-            await ready(gateway, among)
-            await among.shares.set(100)
-            caller = among.caller(URL)
-            assert backends(await caller.ask(5)) == {"onprem": 5}
-            for method in ("OPTIONS", "GET", "PUT", "DELETE"):
-                assert backends(await caller.ask(3, method=method)) == {"own": 3}, method
-            assert backends(await caller.ask(3, path="/v1/embeddings")) == {"own": 3}
+    async with split_on_envoy_gateway(control_planes, tmp_path) as (among, _):
+        await among.shares.set(100)
+        caller = among.caller(URL)
+        assert backends(await caller.ask(5)) == {"onprem": 5}
+        for method in ("OPTIONS", "GET", "PUT", "DELETE"):
+            assert backends(await caller.ask(3, method=method)) == {"own": 3}, method
+        assert backends(await caller.ask(3, path="/v1/embeddings")) == {"own": 3}
 
 
 async def test_doctor_says_what_an_envoy_lacks_without_the_policy(

@@ -23,6 +23,7 @@ from tests.mesh.envoy_gateway_under_test import (
     Kind,
     has_aggregate,
     ready,
+    split_on_envoy_gateway,
     user_documents,
     with_glidepath,
 )
@@ -67,28 +68,21 @@ async def test_a_persons_curl_wins_over_the_scorers_weights(
     control_planes: ControlPlanes, tmp_path: Path, kind: str
 ) -> None:
     tested = KINDS[kind]
-    async with parts(tmp_path, CLUSTER) as among:
-        documents = with_glidepath(tmp_path, among.own.url, tested)
-        with envoy_gateway(control_planes, tmp_path, documents, tested.options) as gateway:
-            await ready(gateway, among)
-            await among.shares.set(0)
-            caller = among.caller(tested.url)
-            assert backends(await caller.ask(5)) == {"own": 5}
-            await among.set_by_curl(gateway.admin, 100)
-            assert backends(await caller.ask(20)) == {"onprem": 20}
+    async with split_on_envoy_gateway(control_planes, tmp_path, tested) as (among, gateway):
+        await among.shares.set(0)
+        caller = among.caller(tested.url)
+        assert backends(await caller.ask(5)) == {"own": 5}
+        await among.set_by_curl(gateway.admin, 100)
+        assert backends(await caller.ask(20)) == {"onprem": 20}
 
 
 @pytest.mark.parametrize("kind", [PLAIN, MERGED_V2_HTTPS], ids=["plain", "merged, names v2 and https"])
 async def test_130_s_of_silence_break_no_answer(control_planes: ControlPlanes, tmp_path: Path, kind: Kind) -> None:
     """The user's route has no request timeout, so neither side gets one, at any of the Gateway's listeners."""
-    async with parts(tmp_path, CLUSTER) as among:
-        documents = with_glidepath(tmp_path, among.own.url, kind)
-        with envoy_gateway(control_planes, tmp_path, documents, kind.options) as gateway:
-            await ready(gateway, among)
-            assert gateway.reasons("EnvoyPatchPolicy") == PROGRAMMED
-            await among.shares.set(50)
-            callers = [among.caller(url) for url in sorted({URL, kind.url})]
-            await check_long_silence([among.own, among.onprem], callers)
+    async with split_on_envoy_gateway(control_planes, tmp_path, kind) as (among, _):
+        await among.shares.set(50)
+        callers = [among.caller(url) for url in sorted({URL, kind.url})]
+        await check_long_silence([among.own, among.onprem], callers)
 
 
 HOSTS = ("a.example", "b.example")
@@ -118,12 +112,8 @@ async def serves(caller: Caller) -> bool:
 async def test_a_split_ends_with_its_lease_and_the_users_own_rule_serves(
     control_planes: ControlPlanes, tmp_path: Path
 ) -> None:
-    async with parts(tmp_path, CLUSTER, **LEASED) as among:
-        documents = with_glidepath(tmp_path, among.own.url)
-        with envoy_gateway(control_planes, tmp_path, documents) as gateway:
-            await ready(gateway, among)
-            assert gateway.reasons("EnvoyPatchPolicy") == PROGRAMMED
-            await check_the_lease(among.config, among.caller(URL))
+    async with split_on_envoy_gateway(control_planes, tmp_path, **LEASED) as (among, _):
+        await check_the_lease(among.config, among.caller(URL))
 
 
 @pytest.mark.parametrize("arm", ARMS)
@@ -131,13 +121,10 @@ async def test_what_clients_see_when_glidepath_is_dead_and_the_candidate_fails(
     control_planes: ControlPlanes, tmp_path: Path, arm: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     candidate, workload = ARMS[arm]
-    async with parts(tmp_path, CLUSTER, None, candidate, **workload) as among:
-        documents = with_glidepath(tmp_path, among.own.url)
-        with envoy_gateway(control_planes, tmp_path, documents) as gateway:
-            await ready(gateway, among)
-            lines = await lost_glidepath.check_clients(among, among.caller(URL), arm)
-            with capsys.disabled():
-                print("", *(f"envoy gateway | {line}" for line in lines), sep="\n")
+    async with split_on_envoy_gateway(control_planes, tmp_path, PLAIN, None, candidate, **workload) as (among, _):
+        lines = await lost_glidepath.check_clients(among, among.caller(URL), arm)
+        with capsys.disabled():
+            print("", *(f"envoy gateway | {line}" for line in lines), sep="\n")
 
 
 async def test_at_a_share_of_0_two_thousand_open_answers_are_served_as_before(

@@ -21,6 +21,7 @@ from tests.mesh.istio_under_test import (
     as_usual,
     mesh,
     shows_all,
+    split_on_istio,
     what_the_backend_gets,
     without,
 )
@@ -52,18 +53,16 @@ async def test_the_split_the_fallback_and_the_capture_work(
     control_planes: ControlPlanes, tmp_path: Path, role: Role, in_mesh: bool
 ) -> None:
     settings = {"sticky": {"header": "x-user-id"}, "shadow": {"sample": 0}}
-    async with parts(tmp_path, CLUSTERS[role], CANDIDATES[role] if in_mesh else None, QUICK, **settings) as among:
-        under_test = mesh(role, control_planes, tmp_path, among)
-        with under_test.running("istio", under_test.with_glidepath()) as running:
-            await under_test.ready(running)
-            await check_the_split(under_test)
-            await check_the_fallback(under_test)
-            await check_the_capture(under_test)
-            await check_large_bodies(under_test)
-            assert running.refused() == []
-            await check_the_copies(among)
-            await check_doctor(under_test, running)
-            await check_a_dead_candidate(under_test)
+    candidate = CANDIDATES[role] if in_mesh else None
+    split = split_on_istio(control_planes, tmp_path, role, candidate, QUICK, **settings)
+    async with split as (under_test, running):
+        await check_the_split(under_test)
+        await check_the_fallback(under_test)
+        await check_the_capture(under_test)
+        await check_large_bodies(under_test)
+        await check_the_copies(under_test.among)
+        await check_doctor(under_test, running)
+        await check_a_dead_candidate(under_test)
 
 
 async def check_doctor(under_test: Mesh, running: Istio) -> None:
@@ -74,29 +73,17 @@ async def check_doctor(under_test: Mesh, running: Istio) -> None:
 async def test_below_a_prefix_requests_are_read_before_they_are_split(
     control_planes: ControlPlanes, tmp_path: Path, role: Role
 ) -> None:
-    async with parts(tmp_path, CLUSTERS[role], **PREFIX) as among:
-        under_test = mesh(role, control_planes, tmp_path, among)
-        documents = under_test.with_glidepath()
-        assert refusals(control_planes, tmp_path / "valid", documents) == []
-        with under_test.running("istio", documents) as running:
-            await under_test.ready(running)
-            await check_the_reading(among, under_test.caller())
-            assert running.refused() == []
-            await check_doctor(under_test, running)
+    async with split_on_istio(control_planes, tmp_path, role, **PREFIX) as (under_test, running):
+        await check_the_reading(under_test.among, under_test.caller())
+        await check_doctor(under_test, running)
 
 
 @roles
 async def test_a_slow_whole_answer_is_waited_for_and_a_slow_stream_is_not(
     control_planes: ControlPlanes, tmp_path: Path, role: Role
 ) -> None:
-    async with parts(tmp_path, CLUSTERS[role], onprem=LIMITS) as among:
-        under_test = mesh(role, control_planes, tmp_path, among)
-        documents = under_test.with_glidepath()
-        assert refusals(control_planes, tmp_path / "valid", documents) == []
-        with under_test.running("istio", documents) as running:
-            await under_test.ready(running)
-            await check_whole_answers(among, under_test.caller())
-            assert running.refused() == []
+    async with split_on_istio(control_planes, tmp_path, role, onprem=LIMITS) as (under_test, _):
+        await check_whole_answers(under_test.among, under_test.caller())
 
 
 @roles
@@ -120,15 +107,9 @@ async def test_doctor_says_what_an_envoy_lacks_without_the_filter(
 
 @roles
 async def test_an_empty_sticky_header_is_no_value(control_planes: ControlPlanes, tmp_path: Path, role: Role) -> None:
-    async with parts(tmp_path, CLUSTERS[role], **STICKY) as among:
-        under_test = mesh(role, control_planes, tmp_path, among)
-        documents = under_test.with_glidepath()
-        assert refusals(control_planes, tmp_path / "valid", documents) == []
-        with under_test.running("istio", documents) as running:
-            await under_test.ready(running)
-            await check_sticky_values(among, under_test.caller(), under_test.caller(x_user_id=""))
-            assert running.refused() == []
-            await check_doctor(under_test, running)
+    async with split_on_istio(control_planes, tmp_path, role, **STICKY) as (under_test, running):
+        await check_sticky_values(under_test.among, under_test.caller(), under_test.caller(x_user_id=""))
+        await check_doctor(under_test, running)
 
 
 async def check_the_split(under_test: Mesh) -> None:
@@ -208,16 +189,13 @@ async def check_large_bodies(under_test: Mesh) -> None:
 async def test_other_methods_and_paths_go_where_they_went(
     control_planes: ControlPlanes, tmp_path: Path, role: Role
 ) -> None:
-    async with parts(tmp_path, CLUSTERS[role]) as among:
-        under_test = mesh(role, control_planes, tmp_path, among)
-        with under_test.running("istio", under_test.with_glidepath()) as running:
-            await under_test.ready(running)
-            await among.shares.set(100)
-            caller = under_test.caller()
-            assert backends(await caller.ask(5)) == {"onprem": 5}
-            for method in ("OPTIONS", "GET", "PUT", "DELETE"):
-                assert backends(await caller.ask(3, method=method)) == {"own": 3}, method
-            assert backends(await caller.ask(3, path="/v1/embeddings")) == {"own": 3}
+    async with split_on_istio(control_planes, tmp_path, role) as (under_test, _):
+        await under_test.among.shares.set(100)
+        caller = under_test.caller()
+        assert backends(await caller.ask(5)) == {"onprem": 5}
+        for method in ("OPTIONS", "GET", "PUT", "DELETE"):
+            assert backends(await caller.ask(3, method=method)) == {"own": 3}, method
+        assert backends(await caller.ask(3, path="/v1/embeddings")) == {"own": 3}
 
 
 def filter_missing(documents: list[Any]) -> list[Any]:

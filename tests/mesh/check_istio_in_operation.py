@@ -10,8 +10,8 @@ import pytest
 
 from tests.mesh import lost_glidepath
 from tests.mesh.build_control_planes import ControlPlanes
-from tests.mesh.istio_lab import Role, refusals
-from tests.mesh.istio_under_test import CLUSTERS, ROLES, mesh, shows_all, without
+from tests.mesh.istio_lab import Role
+from tests.mesh.istio_under_test import CLUSTERS, ROLES, mesh, shows_all, split_on_istio, without
 from tests.mesh.leased_split import LEASED, check_the_lease
 from tests.mesh.long_silence import check_long_silence
 from tests.mesh.lost_glidepath import ARMS
@@ -25,12 +25,10 @@ roles = pytest.mark.parametrize("role", ROLES)
 
 @roles
 async def test_130_s_of_silence_break_no_answer(control_planes: ControlPlanes, tmp_path: Path, role: Role) -> None:
-    async with parts(tmp_path, CLUSTERS[role]) as among:
-        under_test = mesh(role, control_planes, tmp_path, among)
-        with under_test.running("istio", under_test.with_glidepath()) as running:
-            await under_test.ready(running)
-            await among.shares.set(50)
-            await check_long_silence([among.own, among.onprem], [under_test.caller()])
+    async with split_on_istio(control_planes, tmp_path, role) as (under_test, _):
+        among = under_test.among
+        await among.shares.set(50)
+        await check_long_silence([among.own, among.onprem], [under_test.caller()])
 
 
 @roles
@@ -38,15 +36,12 @@ async def test_a_persons_curl_sets_the_share_where_the_scorer_writes_to_the_admi
     control_planes: ControlPlanes, tmp_path: Path, role: Role
 ) -> None:
     """With RTDS, curl would have no effect: the scorer's layer is above that of the admin API."""
-    async with parts(tmp_path, CLUSTERS[role], actuator="admin") as among:
-        under_test = mesh(role, control_planes, tmp_path, among)
+    async with split_on_istio(control_planes, tmp_path, role, actuator="admin") as (under_test, running):
         documents = under_test.with_glidepath()
-        with under_test.running("istio", documents) as running:
-            await under_test.ready(running)
-            await eventually(lambda: shows_all(running, documents), within=60)
-            for share, backend in ((0, "own"), (100, "onprem"), (0, "own")):
-                await among.set_by_curl(running.admin, share)
-                assert backends(await under_test.caller().ask(20)) == {backend: 20}, share
+        await eventually(lambda: shows_all(running, documents), within=60)
+        for share, backend in ((0, "own"), (100, "onprem"), (0, "own")):
+            await under_test.among.set_by_curl(running.admin, share)
+            assert backends(await under_test.caller().ask(20)) == {backend: 20}, share
 
 
 @pytest.mark.parametrize("share", [0, 50])
@@ -82,14 +77,8 @@ async def test_the_filter_removed_and_put_back_under_load_fails_no_request(
 async def test_a_split_ends_with_its_lease_and_the_users_own_route_serves(
     control_planes: ControlPlanes, tmp_path: Path, role: Role
 ) -> None:
-    async with parts(tmp_path, CLUSTERS[role], **LEASED) as among:
-        under_test = mesh(role, control_planes, tmp_path, among)
-        documents = under_test.with_glidepath()
-        assert refusals(control_planes, tmp_path / "valid", documents) == []
-        with under_test.running("istio", documents) as running:
-            await under_test.ready(running)
-            await check_the_lease(among.config, under_test.caller())
-            assert running.refused() == []
+    async with split_on_istio(control_planes, tmp_path, role, **LEASED) as (under_test, _):
+        await check_the_lease(under_test.among.config, under_test.caller())
 
 
 @pytest.mark.parametrize("arm", ARMS)
@@ -97,13 +86,10 @@ async def test_what_clients_see_when_glidepath_is_dead_and_the_candidate_fails(
     control_planes: ControlPlanes, tmp_path: Path, arm: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     candidate, workload = ARMS[arm]
-    async with parts(tmp_path, CLUSTERS["gateway"], None, candidate, **workload) as among:
-        under_test = mesh("gateway", control_planes, tmp_path, among)
-        with under_test.running("istio", under_test.with_glidepath()) as running:
-            await under_test.ready(running)
-            lines = await lost_glidepath.check_clients(among, under_test.caller(), arm)
-            with capsys.disabled():
-                print("", *(f"istio | {line}" for line in lines), sep="\n")
+    async with split_on_istio(control_planes, tmp_path, "gateway", None, candidate, **workload) as (under_test, _):
+        lines = await lost_glidepath.check_clients(under_test.among, under_test.caller(), arm)
+        with capsys.disabled():
+            print("", *(f"istio | {line}" for line in lines), sep="\n")
 
 
 async def test_at_a_share_of_0_two_thousand_open_answers_are_served_as_before(

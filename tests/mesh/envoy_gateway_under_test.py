@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tests.mesh.base_resources import HTTP_PORT, HTTPS_PORT, envoy_proxy, gateway_documents, http_route, tls_secret
-from tests.mesh.envoy_gateway_lab import EnvoyGateway, Options
-from tests.mesh.mesh_under_test import Parts
+from tests.mesh.build_control_planes import ControlPlanes
+from tests.mesh.envoy_gateway_lab import EnvoyGateway, Options, envoy_gateway
+from tests.mesh.mesh_under_test import Parts, parts
 from tests.mesh.rendered import render
 from tests.mesh.traffic import statuses
 from tests.support.tls_certificate import make_certificate
@@ -78,6 +80,29 @@ def with_glidepath(
     theirs = [one for one in gateway_documents(own, https=kind.https, vllm=vllm) if one["kind"] != "EnvoyProxy"]
     secrets = [tls_secret("certificate", *make_certificate(folder, "gateway.example"))] if kind.https else []
     return [*theirs, *done.completed["into_proxy"], *done.completed["into"], *done.resources, *secrets]
+
+
+@asynccontextmanager
+async def split_on_envoy_gateway(
+    programs: ControlPlanes,
+    folder: Path,
+    kind: Kind = PLAIN,
+    candidate: str | None = None,
+    onprem: Mapping[str, Any] | None = None,
+    *,
+    filters: Sequence[Any] = (),
+    **workload: Any,
+) -> AsyncIterator[tuple[Parts, EnvoyGateway]]:
+    """Run Envoy Gateway with a split that serves and a policy that is in force as a whole.
+
+    ``candidate``, ``onprem`` and ``workload`` are those of `parts`, ``filters`` those of the user's rule.
+    """
+    async with parts(folder, CLUSTER, candidate, onprem, **workload) as among:
+        documents = with_glidepath(folder, among.own.url, kind, filters=filters, vllm=among.in_mesh)
+        with envoy_gateway(programs, folder, documents, kind.options) as gateway:
+            await ready(gateway, among)
+            assert gateway.reasons("EnvoyPatchPolicy") == PROGRAMMED
+            yield among, gateway
 
 
 async def ready(gateway: EnvoyGateway, among: Parts) -> None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tests.mesh.base_resources import SIDECAR_PORT, istio_documents, kubernetes_objects, virtual_service
 from tests.mesh.build_control_planes import ControlPlanes
-from tests.mesh.istio_lab import URLS, Istio, Role, istio
-from tests.mesh.mesh_under_test import Parts
+from tests.mesh.istio_lab import URLS, Istio, Role, istio, refusals
+from tests.mesh.mesh_under_test import Parts, parts
 from tests.mesh.rendered import render
 from tests.mesh.traffic import Caller, statuses, without_volatile
 from tests.support.waiting import eventually
@@ -79,6 +79,29 @@ def mesh(role: Role, programs: ControlPlanes, folder: Path, among: Parts, **entr
     """Return the mesh. ``entry``: more settings of the HTTP route of the gateway's VirtualService."""
     service = virtual_service(**entry) if role == "gateway" else None
     return Mesh(role, programs, folder, among, service)
+
+
+@asynccontextmanager
+async def split_on_istio(
+    programs: ControlPlanes,
+    folder: Path,
+    role: Role,
+    candidate: str | None = None,
+    onprem: Mapping[str, Any] | None = None,
+    **workload: Any,
+) -> AsyncIterator[tuple[Mesh, Istio]]:
+    """Run Istio with a split that serves. Its validation takes all resources, and Envoy refuses none until the end.
+
+    ``candidate``, ``onprem`` and ``workload`` are those of `parts`.
+    """
+    async with parts(folder, CLUSTERS[role], candidate, onprem, **workload) as among:
+        under_test = mesh(role, programs, folder, among)
+        documents = under_test.with_glidepath()
+        assert refusals(programs, folder / "valid", documents) == []
+        with under_test.running("istio", documents) as running:
+            await under_test.ready(running)
+            yield under_test, running
+            assert running.refused() == []
 
 
 def without(documents: Sequence[Any], kind: str) -> list[Any]:
