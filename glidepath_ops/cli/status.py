@@ -58,7 +58,7 @@ def command(
         console.print(overview(read.statuses, time.time(), read.troubles))
     for record in read.unseen:
         if record.unseen:
-            console.print(f"unseen: {record.unseen} of {record.produced} access log entries reached no extproc")
+            console.print(f"unseen: {record.text}")
     for line in unread_answers(read.model, read.statuses):
         console.print(line, markup=False)
     for name, status in read.statuses.items():

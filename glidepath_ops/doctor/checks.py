@@ -283,11 +283,12 @@ def _unseen(subject: str, redis: RedisFacts) -> Finding:
     if record is None or record.silent == "all":
         detail = "not counted: the leading scorer needs Envoy's own counters, and can reach no Envoy in envoy.admin"
         return warn(subject, check, detail, "give the addresses in envoy.admin, or watch extproc by its metrics")
-    if record.unseen:
-        detail = f"{record.unseen} of {record.produced} entries reached no extproc, so no gate knows these outcomes"
+    if record.unseen and record.is_recent():
+        detail = f"{record.text}, so no gate knows these outcomes"
         return warn(subject, check, detail, "check whether extproc was down, frozen or too slow")
     silent = f"; {record.silent} not read" if record.silent else ""
-    return ok(subject, check, f"none of {record.produced}{silent}")
+    count = record.text if record.unseen else f"none of {record.produced}"
+    return ok(subject, check, f"{count}{silent}")
 
 
 def _at_least(version: str, wanted: tuple[int, int]) -> bool:

@@ -106,6 +106,7 @@ class UnseenEntries:
 
     async def run(self) -> None:
         count, before = UnseenCount(), await self._stored()
+        lost_ms = before.lost_ms
         loop = asyncio.get_running_loop()
         while not being_cancelled():
             try:
@@ -114,8 +115,9 @@ class UnseenEntries:
                 grown = count.after(produced, arrived, loop.time())
                 if grown.unseen > count.unseen:
                     log.warning("log_entries_lost", more=grown.unseen - count.unseen)
+                    lost_ms = unix_ms()
                 count = grown
-                await self._store(before, count, len(produced))
+                await self._store(replace(before, lost_ms=lost_ms), count, len(produced))
             except (RedisError, aiohttp.ClientError, OSError, ValueError) as error:
                 log.debug("unseen_entries_not_counted", reason=error_text_with_type(error))
             await asyncio.sleep(EVERY_S)

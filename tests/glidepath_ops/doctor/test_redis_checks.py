@@ -18,6 +18,7 @@ from tests.support.envoy_facts import (
     finding,
 )
 
+DAY_MS = 86_400_000
 REDIS = RedisFacts(
     "redis://r:6379",
     version="7.2.4",
@@ -82,7 +83,17 @@ def test_a_healthy_redis_has_only_findings_that_are_ok() -> None:
     [
         (None, Severity.WARN, "not counted"),
         (UnseenRecord(silent="all"), Severity.WARN, "not counted"),
-        (UnseenRecord(produced=394, unseen=268), Severity.WARN, "268 of 394 entries reached no extproc"),
+        (UnseenRecord(produced=394, unseen=268), Severity.WARN, "268 of 394 access log entries reached no"),
+        (
+            UnseenRecord(produced=394, unseen=268, lost_ms=1_796_146_000_000, at_ms=1_796_146_000_000 + DAY_MS - 1),
+            Severity.WARN,
+            "268 of 394 access log entries reached no extproc, the last at 2026-12-01 17:26 UTC, so no gate",
+        ),
+        (
+            UnseenRecord(produced=394, unseen=268, lost_ms=1_796_146_000_000, at_ms=1_796_146_000_000 + DAY_MS),
+            Severity.OK,
+            "268 of 394 access log entries reached no extproc, the last at 2026-12-01 17:26 UTC",
+        ),
         (UnseenRecord(produced=9), Severity.OK, "none of 9"),
         (UnseenRecord(produced=9, silent="1 of envoy.admin"), Severity.OK, "none of 9; 1 of envoy.admin not read"),
     ],

@@ -63,6 +63,6 @@ async def test_entries_lost_by_a_dead_or_frozen_extproc_are_counted(tmp_path: Pa
             await eventually(unseen, within=START_S)
             (found,) = [f for f in examine_redis(await gather_redis(config)) if f.check == "unseen log entries"]
             assert found.level is Severity.WARN
-            assert "reached no extproc" in found.detail
+            assert "reached no extproc, the last at 20" in found.detail
             if number is signal.SIGSTOP:
                 os.killpg(os.getpgid(extproc.pid), signal.SIGCONT)
