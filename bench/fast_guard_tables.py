@@ -12,7 +12,7 @@ from bench.simulated_runs import Case, Row, upper_limit
 
 
 def every_request_fails(runs: int) -> list[Case]:
-    """Return the cases that measure after how many bad answers the fast guard fires if all candidate requests fail."""
+    """Return the cases that measure the number of bad answers until the fast guard fires. Every answer is bad."""
     return [
         partial(_bad_answers, runs, share, healthy, base)
         for share in (0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 1.0)
@@ -32,7 +32,7 @@ FAILED_ANSWERS = {0.02: 20, 0.1: 10, 0.5: 7}  # part of the answers that fail â†
 
 
 def some_answers_fail(runs: int) -> list[Case]:
-    """Return the cases that measure after how many failed answers the default gates roll back a candidate."""
+    """Return the cases that measure the number of failed answers until the default gates roll back a candidate."""
     return [
         partial(_failed_answers, runs, share, failing, healthy)
         for share in (0.05, 0.25, 0.5)

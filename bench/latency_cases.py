@@ -25,9 +25,10 @@ COLD = "shadow: {same_side: 0}, gates: {errors: null, latency: {quantile: p95}}"
 
 
 def cold_start(runs: int, seed: int, *, cold: int = 50, factor: float = 5.0, warm_up: int | None = None) -> float:
-    """Return how often an equal candidate fails at 0 % if its first ``cold`` answers take ``factor`` times as long.
+    """Return the share of runs in which an equal candidate with a cold start fails at 0 %.
 
-    Every request is copied, and five requests end with each flush. ``warm_up``: the ramp's setting; None: its default.
+    Its first ``cold`` answers take ``factor`` times as long. Every request is copied, and five requests end with each
+    flush. ``warm_up``: the ramp's setting; None: its default.
     """
     rng, workload, failed = np.random.default_rng(seed), chat_workload(COLD), 0
     ramp = workload.ramp.model_copy(update={"warm_up": warm_up})

@@ -144,7 +144,7 @@ def _tick(
 
 
 def _pairs_passed(workload: Workload, evidence: Evidence, now: int) -> bool:
-    """Return whether every gate that may need pairs has passed at this step.
+    """Return whether every gate that may need pairs has passed in the current step.
 
     If both sides get copies of requests, the gates on requests need pairs too.
     """

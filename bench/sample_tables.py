@@ -101,7 +101,7 @@ MEAN_LIMIT, QUANTILE_LIMIT = 1.3, 1.5  # the most samples (median), as a multipl
 
 
 def foresight(runs: int) -> list[Case]:
-    """Return the cases that compare how many samples a gate and a fixed test with foresight take to decide."""
+    """Return the cases that compare the number of samples of a gate with that of a fixed test with foresight."""
     return [
         *_means_against_fixed(runs),
         *_errors_against_fixed(runs),

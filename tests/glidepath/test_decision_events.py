@@ -28,7 +28,7 @@ def _texts(node: ast.expr) -> Iterator[str]:
 
 
 def _written(tree: ast.Module) -> Iterator[str]:
-    """Yield the texts given as a decision's event: ``event=``, ``event = ``, and the first argument of its makers."""
+    """Yield the texts that the code uses as a decision's event."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")

@@ -188,7 +188,7 @@ def _node(role: Role) -> dict[str, Any]:
 def refusals(programs: ControlPlanes, folder: Path, documents: Sequence[Any]) -> list[str]:
     """Return the errors that the validation of Istio's webhook finds in ``documents``; nothing if all are valid.
 
-    The validation is a part of istiod's start, which ends for lack of a cluster once the files are valid.
+    istiod validates the files at its start. If they are valid, it exits because it finds no cluster.
     """
     config = folder / "to-validate"
     config.mkdir(parents=True)

@@ -42,7 +42,7 @@ def istio_webhook(server: Kubernetes, folder: Path) -> Iterator[Child]:
 
 
 def _configuration(port: int, certificate: Path) -> dict[str, Any]:
-    """Return what Istio's chart registers, but by an address, and for resources with any label."""
+    """Return the webhook configuration of Istio's chart, with an address in place of the service."""
     groups = ["security.istio.io", "networking.istio.io", "telemetry.istio.io", "extensions.istio.io"]
     rule = {"operations": ["CREATE", "UPDATE"], "apiGroups": groups, "apiVersions": ["*"], "resources": ["*"]}
     bundle = base64.b64encode(certificate.read_bytes()).decode()

@@ -9,5 +9,8 @@ from glidepath_ops.envoyconfig.commented_yaml import to_yaml
 
 
 def manifests(resources: Sequence[Any]) -> str:
-    """Return one text for all. PyYAML alone would write ``973061937e31`` without quotes, a number for Go."""
+    """Return the resources as one YAML text.
+
+    PyYAML alone would write ``973061937e31`` without quotes, a number for Go.
+    """
     return "".join(f"---\n{to_yaml(one)}" for one in resources)

@@ -100,7 +100,7 @@ GATES = """\
 
 
 def by_gate(evidence: Evidence, now_ms: int = 100_000) -> dict[str, Verdict]:
-    """Return gate → its verdict."""
+    """Return the verdicts by gate."""
     return {v.gate: v for v in evidence.verdicts(now_ms)}
 
 

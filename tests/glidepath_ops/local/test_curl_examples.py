@@ -1,4 +1,4 @@
-"""Tests of the printed example commands: curl only where the scorer would notice its effect."""
+"""Tests of the printed example commands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of a user's Envoy with Glidepath inserted: what the user's backend and the candidate get on a continued route.
+"""The requests that a user's backend and the candidate get on a continued route.
 
 The user's route keeps its effects on requests to the user's backend: rewrites, header rules, retries, stickiness. The
 candidate gets the client's own request.

@@ -1,4 +1,4 @@
-"""Pairs that are too old are written off."""
+"""Pairs that are too old get a result without a score."""
 
 from __future__ import annotations
 

@@ -25,8 +25,8 @@ CONFIG = parse_config(CHAT_CONFIG)
 FAILING = CounterReport(Blindness(("envoy-0",), "no outcome arrives"), "9 of 9 failed", 9, 9)
 
 
-class FixedSight:
-    """An outcome watch with one report, whatever the counters are."""
+class FixedWatch:
+    """An outcome watch that always gives the same report."""
 
     def __init__(self, report: CounterReport) -> None:
         self.fixed = report
@@ -50,7 +50,7 @@ class Watched:
         self.envoys.set_runtime("envoy-0", self.chat.spec.names.write(desired_values(50, 100, True)))
         self.registry = CollectorRegistry()
         self.watch = RetreatWatch(
-            FixedSight(report),  # type: ignore[arg-type]
+            FixedWatch(report),  # type: ignore[arg-type]
             self.retreats,
             self,  # type: ignore[arg-type]
             SteerMetrics(self.registry),

@@ -1,4 +1,4 @@
-"""The counter guard fails a bad candidate soon, and a sound one hardly ever."""
+"""The counter guard fails a bad candidate soon, and a good one rarely."""
 
 from __future__ import annotations
 

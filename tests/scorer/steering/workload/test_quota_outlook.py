@@ -52,7 +52,7 @@ def flush(to_ms: int, *, baseline: int = 0, candidate: int = 0, copies: int = 0,
 
 
 def state(settings: Config, name: str, requests: int, percent: float = 10, pinned: int = 0) -> WorkloadState:
-    """Return a workload with so many clients' requests in its busiest minute."""
+    """Return a workload with ``requests`` requests of clients in its busiest minute."""
     fresh = new_state(WorkloadSpec.of(name, settings, ScriptedEvidenceKind()), moment(5 * MINUTE), percent=percent)
     load = RecentLoad().with_flush(flush(4 * MINUTE, baseline=requests, pinned=pinned))
     return replace(fresh, recent=replace(fresh.recent, load=load, since_ms=0))

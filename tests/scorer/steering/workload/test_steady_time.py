@@ -19,7 +19,10 @@ JUMPS = st.sampled_from([-24 * HOUR, -HOUR, -1_500, 0, 0, 1_500, 2 * HOUR, 365 *
 
 
 def after(passed_ms: int, *, wall: int = 0, redis: int = 0, boot: str = "a") -> ClockReadings:
-    """Return the readings ``passed_ms`` after READ. ``wall``, ``redis``: by how much that clock was set meanwhile."""
+    """Return the readings ``passed_ms`` after READ.
+
+    ``wall``, ``redis``: the change of that clock by a person or NTP, in milliseconds.
+    """
     monotonic = READ.monotonic_ms + passed_ms if boot == READ.boot else 77
     return ClockReadings(monotonic, boot, READ.wall_ms + passed_ms + wall, READ.redis_ms + passed_ms + redis)
 

@@ -1,4 +1,4 @@
-"""Blocks of Markdown: kinds, places, fences, and that no text is lost or costs much."""
+"""Blocks of Markdown: their kinds, places and fences, no lost text, and a small cost."""
 
 from __future__ import annotations
 

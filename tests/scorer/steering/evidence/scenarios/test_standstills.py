@@ -143,9 +143,9 @@ def test_a_standstill_at_the_very_beginning_does_not_determine_the_proportion() 
 
 
 def left_after(flushes: list[tuple[int, int]], pause: tuple[int, int] = (0, 0)) -> list[float]:
-    """Return which share of the requests left out was never counted: the candidate's and the baseline's.
+    """Return the share of the left-out requests that was never counted: the candidate's and the baseline's.
 
-    ``pause``: the number of the flush before which time passes, and how much, in milliseconds.
+    ``pause``: the number of a flush, and the time that passes before it, in milliseconds.
     """
     balance = SideBalance()
     for _ in range(300):
