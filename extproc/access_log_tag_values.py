@@ -30,6 +30,7 @@ PIN_REASONS = frozenset(
         "file",
         "item_reference",
         "prompt",
+        "previous_interaction_id",
         "previous_response_id",
         "store",
         "vector_store",

@@ -16,6 +16,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 
+from glidepath.call_classes import STORED_BY_DEFAULT
 from glidepath.config.backends import Backend
 from glidepath.eligibility import Ineligible, facts_of, ineligible
 from glidepath.outcome_summaries import Coverage
@@ -28,7 +29,7 @@ _HINTS = re.compile(
     rb"|item_reference|encrypted_content|signature|redacted_thinking|thoughtSignature|thought_signature"
     rb"|systemTool|s3Location|context|audio|reasoning\.encrypted|agent_id|conversation_id|vector_store_ids|deferred"
     rb"|enable_search|enable_code_interpreter|enable_enhancement|web_search|data_sources|dataSources"
-    rb'|mcp_approval_response)"'
+    rb'|mcp_approval_response|previous_interaction_id)"'
 )
 _ONLINE = ":online"  # the end of a model's name with which OpenRouter searches the web
 _LONG_STRING = re.compile(rb'"[^"\\]{1024,}+"')  # names and types are shorter
@@ -55,7 +56,7 @@ _ACTING = (
 )  # fmt: skip
 # Members of the top level that select state at the server.
 _SELECTING = (
-    "previous_response_id", "conversation", "container", "cachedContent", "cached_content",
+    "previous_response_id", "previous_interaction_id", "conversation", "container", "cachedContent", "cached_content",
     "vector_store_ids",  # LiteLLM
 )  # fmt: skip
 # The same, but servers without such state ignore these members, and applications use the same names.
@@ -116,9 +117,9 @@ def without_pictures(body: bytes) -> bytes:
 def without_storing(path: str, body: bytes) -> bytes:
     """Return the body of a copy with ``store`` changed so that the server does not store the answer.
 
-    OpenAI's Responses API stores answers by default; other APIs store them only if the request asks for it.
+    Some APIs store answers by default (``STORED_BY_DEFAULT``); others store them only if the request asks for it.
     """
-    default = path.partition("?")[0].rstrip("/").endswith("/responses")
+    default = path.partition("?")[0].rstrip("/").endswith(STORED_BY_DEFAULT)
     if not default and b"store" not in body and b"\\u00" not in body:
         return body
     try:

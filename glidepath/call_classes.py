@@ -64,6 +64,7 @@ CALL_FORMS: tuple[CallForm, ...] = (
     CallForm(r":(rawPredict|streamRawPredict)", BY_BODY),
     CallForm(r"/invocations", BY_BODY),  # SageMaker, Databricks, MLflow
     CallForm(r"/invocations-response-stream", ""),
+    CallForm(r"/interactions", ""),  # Gemini
     CallForm(r"/complete", ""),  # Anthropic's API before Messages
     CallForm(r"/(moderations|classifications|ocr)", ""),
     CallForm(r"/(score|classify|infer)", ""),
@@ -85,9 +86,12 @@ STREAMED_CALLS = (
 STREAMED_BY_DEFAULT = ("/api/chat", "/api/generate")
 # The ends of paths whose requests are forms with a file (multipart), in which Envoy does not replace the model.
 MULTIPART_CALLS = ("/audio/transcriptions", "/audio/translations", "/images/edits", "/images/variations")
-# The ends of the paths of calls that can need state of one server: of the Responses API, Ollama (``context``), and the
-# first version of Cohere's API (``conversation_id``). Other calls can, too, but rarely do.
-CALLS_WITH_STATE = ("/responses", "/api/generate", "/v1/chat")
+# The ends of the paths of calls whose answers the server stores unless the body says ``"store": false``: OpenAI's
+# Responses, and Gemini's Interactions. Calls below these paths are about a stored answer.
+STORED_BY_DEFAULT = ("/responses", "/interactions")
+# The same, and calls that can need other state of one server: of Ollama (``context``), and of the first version of
+# Cohere's API (``conversation_id``). Further calls can, too, but rarely do.
+CALLS_WITH_STATE = (*STORED_BY_DEFAULT, "/api/generate", "/v1/chat")
 # A path with one of these segments changes something on the server, or reads what such a call has left there.
 MANAGEMENT_SEGMENTS = (
     "batches",
@@ -141,7 +145,7 @@ def call_class(method: str, path: str, exact: str | None = None, *, upgrade: boo
     segments = set(bare.split("/"))
     if not segments.isdisjoint(MANAGEMENT_SEGMENTS) or _OLLAMA_MANAGEMENT.search(bare):
         return CallClass.MANAGEMENT
-    if not segments.isdisjoint(STATEFUL_SEGMENTS) or "/responses/" in bare:
+    if not segments.isdisjoint(STATEFUL_SEGMENTS) or any(f"{stored}/" in bare for stored in STORED_BY_DEFAULT):
         return CallClass.STATEFUL
     if method in _CHANGES:
         return CallClass.MANAGEMENT

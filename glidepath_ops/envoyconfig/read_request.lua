@@ -3,7 +3,8 @@
 --
 -- Defined above this text: STICKY (name of a request header → the key of the body whose value it gets, "" for none: the
 -- conversation), MAX_BODY (bytes; a longer body is not read), REFUSALS (the statuses with which a backend refuses reasoning
--- or ids of another server), STREAMED and STREAMED_BY_DEFAULT (ends of paths, see glidepath/call_classes.py).
+-- or ids of another server), STREAMED, STREAMED_BY_DEFAULT and STORED (ends of paths, see glidepath/call_classes.py; the
+-- answers of STORED are stored unless the body says otherwise).
 
 local FACTS = "glidepath.request"
 local UPLOADS = { "^multipart/", "^audio/", "^image/", "^video/", "^application/octet%-stream" }
@@ -40,13 +41,12 @@ local function asks_for_stream(facts, path)
   return facts.stream == nil and ends_with(bare_path(path), STREAMED_BY_DEFAULT)
 end
 
--- Returns whether the request needs state of the server, makes some, or neither, and why. A response of the Responses API
--- is stored unless the body says otherwise.
+-- Returns whether the request needs state of the server, makes some, or neither, and why.
 local function state_of(facts, path)
   if facts.needs ~= nil then return "needs", facts.needs end
   if facts.background then return "makes", "background" end
   local stored = facts.store
-  if stored == nil then stored = bare_path(path):sub(-10) == "/responses" end
+  if stored == nil then stored = ends_with(bare_path(path), STORED) end
   if stored then return "makes", "store" end
   return "none", ""
 end

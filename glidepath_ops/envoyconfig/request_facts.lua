@@ -22,7 +22,7 @@ for _, name in ipairs({
   "functions", "toolConfig", "max_tokens", "max_completion_tokens", "max_output_tokens", "thought_signature",
   "tool_call_id", "tool_use_id", "call_id", "toolUseId", "reasoning", "reasoning_content", "reasoning_details",
   "thinking_blocks", "reasoningContent", "context", "conversation_id", "agent_id", "deferred", "vector_store_ids",
-  "file_ids", "skill_id", "fileSearch", "file_search", "retrieval",
+  "file_ids", "previous_interaction_id", "skill_id", "fileSearch", "file_search", "retrieval",
 }) do NAMES[name] = name end
 for name in pairs(STICKY_KEYS) do
   local last = name:match("^metadata%.(.*)$") or name

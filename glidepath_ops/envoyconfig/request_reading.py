@@ -12,7 +12,7 @@ from functools import cache
 from importlib.resources import files
 
 from glidepath import envoy_names
-from glidepath.call_classes import CALLS_WITH_STATE, STREAMED_BY_DEFAULT, STREAMED_CALLS
+from glidepath.call_classes import CALLS_WITH_STATE, STORED_BY_DEFAULT, STREAMED_BY_DEFAULT, STREAMED_CALLS
 from glidepath.config.backends import Backend
 from glidepath.config.request_match import Match
 from glidepath.config.root import Config
@@ -98,6 +98,7 @@ def _source(config: Config) -> str:
         f"local REFUSALS = {quote(','.join(map(str, REFUSALS)))}",
         f"local STREAMED = {{ {', '.join(map(quote, STREAMED_CALLS))} }}",
         f"local STREAMED_BY_DEFAULT = {{ {', '.join(map(quote, STREAMED_BY_DEFAULT))} }}",
+        f"local STORED = {{ {', '.join(map(quote, STORED_BY_DEFAULT))} }}",
     ]
     return "\n".join(lines) + "\n\n" + _program()
 

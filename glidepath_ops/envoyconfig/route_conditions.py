@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from glidepath.call_classes import STORED_BY_DEFAULT
 from glidepath.config.request_match import Match
 from glidepath.config.root import Config
 from glidepath_ops.envoyconfig.commented_yaml import Json
@@ -60,7 +61,7 @@ def other_models_excluded(rule: Match) -> list[Json]:
 
 
 def companion_paths(rule: Match) -> Match:
-    """Return the conditions of a workload's companion calls: its paths and, in the Responses API, all paths below."""
-    if rule.path is None or not rule.path.rstrip("/").endswith("/responses"):
+    """Return the conditions of a workload's companion calls: its paths and, if they store answers, all paths below."""
+    if rule.path is None or not rule.path.rstrip("/").endswith(STORED_BY_DEFAULT):
         return rule
     return rule.model_copy(update={"path": None, "path_prefix": rule.path})

@@ -5,7 +5,7 @@
 -- Strings or numbers at depth 1 whose presence, not empty, means that the request needs state of the server.
 local NEEDS = {
   previous_response_id = true, conversation = true, container = true, cachedContent = true, cached_content = true,
-  conversation_id = true, agent_id = true,
+  conversation_id = true, agent_id = true, previous_interaction_id = true,
 }
 local NEEDS_BY_ID = { conversation = true, prompt = true, container = true } -- objects at depth 2 with an id
 local FILES = { file_id = true, fileUri = true, file_uri = true } -- files that the client has uploaded before
@@ -46,8 +46,8 @@ local function open_state(scan, name, at, is_list)
   if scan.depth == 4 and scan.names[2] == "tools" and STORES[name] then needs_state(scan, "vector_store") end
 end
 
--- Takes the end of an object or a list at depth 2. Ollama's `context` is a conversation as numbers of tokens, which only
--- the model that made them can read.
+-- Takes the end of an object or a list at depth 2. The `context` of Ollama is a conversation as numbers of tokens, which
+-- only the model that made them can read.
 local function close_state(scan, at)
   local from = scan.context
   scan.context = nil

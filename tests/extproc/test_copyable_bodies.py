@@ -41,6 +41,7 @@ ACTING: dict[str, Any] = {
 }
 STATEFUL: dict[str, Any] = {
     "an answer that was spoken": {"messages": [{"role": "assistant", "content": None, "audio": {"id": "audio_1"}}]},
+    "Gemini's interaction": {"previous_interaction_id": "i1", "input": "and?"},
     "Cohere's conversation": {"message": "and?", "conversation_id": "c1"},
     "a conversation with a number": {"messages": [], "conversation_id": 7},
     "Mistral's agent": {"messages": [], "agent_id": "ag:1"},
@@ -160,6 +161,7 @@ def _places(text: str, word: str) -> list[int]:
         (f"{RESPONSES}?api-version=1", b"{}", b'{"store":false}'),
         (RESPONSES, b'{"store": true, "input": 1.0}', b'{"store": false, "input": 1.0}'),
         (RESPONSES, b'{"store": null}', None),
+        ("/v1beta/interactions", b'{"input":"x"}', b'{"store":false,"input":"x"}'),
         (RESPONSES, b'{"store": false}', b'{"store": false}'),
         (RESPONSES, b'{"input": "x", "m": {"store": true}, "store":true}', None),
         (CHAT, b'{"messages": []}', b'{"messages": []}'),

@@ -61,6 +61,7 @@ UNREAD = [
     "/v1/chat/classifications",
     "/v1/ocr",
     "/v1/complete",
+    "/v1beta/interactions",
     "/endpoints/e/invocations-response-stream",
     "/v1/audio/transcriptions",
     "/v1/images/generations",
@@ -84,6 +85,7 @@ STATEFUL = [
     ("POST", "/v1/assistants"),
     ("POST", "/v1/responses/r1/cancel"),
     ("GET", "/v1/responses/r1"),
+    ("POST", "/v1beta/interactions/i1/cancel"),
     ("DELETE", "/v1/responses/r1"),
     ("POST", "/v1/conversations/c1/responses"),
 ]
@@ -189,4 +191,4 @@ def test_envoys_conditions_admit_exactly_the_inference_calls(path: str) -> None:
     admitted = re.fullmatch(INFERENCE_PATHS, path) is not None and re.fullmatch(NOT_INFERENCE, path) is None
     inference = call_class("POST", path) is CallClass.INFERENCE
     # What lies below the Responses API's path ends like an inference call only by an odd id, and Envoy splits it.
-    assert admitted == inference or "/responses/" in path
+    assert admitted == inference or "/responses/" in path or "/interactions/" in path

@@ -121,6 +121,12 @@ async def test_signed_reasoning_stays_at_the_baseline_if_the_candidate_refuses_i
     [
         ("/api/generate", {"prompt": "hi"}, {"prompt": "and?", "context": [1, 2, 3]}),
         ("/v1/chat", {"message": "hi"}, {"message": "and?", "conversation_id": "c1"}),
+        ("/v1beta/interactions", {"input": "hi", "store": False}, {"input": "hi"}),
+        (
+            "/v1beta/interactions",
+            {"input": "hi", "store": False},
+            {"input": "and?", "store": False, "previous_interaction_id": "i1"},
+        ),
     ],
 )
 async def test_a_conversation_of_one_server_stays_at_the_baseline_though_nothing_else_needs_the_body(
