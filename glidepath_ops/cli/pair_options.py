@@ -21,7 +21,6 @@ from glidepath.pair_labels import Judgement
 from glidepath.pairs import PairKind
 from glidepath.sides import Side
 from glidepath.suggestions import did_you_mean
-from glidepath_ops.cli.shared_options import quantity_of
 from glidepath_ops.pairs.flag_names import FLAG_NAMES, is_flag
 from glidepath_ops.pairs.select_pairs import PairFilter
 
@@ -192,5 +191,12 @@ def _moment(option: str, text: str | None, now_ms: int) -> int | None:
         try:
             return round(datetime.fromisoformat(text).timestamp() * 1000)
         except (ValueError, OverflowError) as error:
-            raise InputError(f"{option}: must be an age such as 2h, or 2026-03-01T14:00 (got {text[:40]!r})") from error
-    return now_ms - round(quantity_of(option, text, parse_duration) * 1000)
+            raise _wrong_moment(option, text) from error
+    try:
+        return now_ms - round(parse_duration(text) * 1000)
+    except ValueError as error:
+        raise _wrong_moment(option, text) from error
+
+
+def _wrong_moment(option: str, text: str) -> InputError:
+    return InputError(f"{option}: must be an age such as 2h, or 2026-03-01T14:00 (got {text[:40]!r})")

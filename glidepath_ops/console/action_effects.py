@@ -90,8 +90,9 @@ def effect_of(kind: CommandKind, status: WorkloadStatus, shadow_sample: float) -
             return _promotion(status)
         case CommandKind.APPROVE:
             target = next_step(status)
-            text = f"The step is taken: {moved(status, target)}." if target is not None else "There is no further step."
-            return Effect(f"Approve the next step of {name}", text, may_force=True)
+            choices = () if target is None else (Choice(target, moved(status, target)),)
+            text = "The step is taken." if choices else "There is no further step."
+            return Effect(f"Approve the next step of {name}", text, choices, may_force=True)
         case CommandKind.HOLD:
             text = f"The automation stops at {status.percent:g} %. A gate that fails and rolls back still does so."
             return Effect(f"Hold {name}", text)

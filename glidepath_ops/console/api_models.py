@@ -23,7 +23,7 @@ class CommandBody(BaseModel):
     kind: CommandKind = Field(description="the command, such as hold")
     reason: str = Field("", max_length=MOST_REASON, description="why; the decision log shows it")
     percent: float | None = Field(
-        None, ge=0, le=100, description="rollback, promote, drill: the candidate's share; shadow: the share of copies"
+        None, ge=0, le=100, description="promote, approve, rollback, drill: the new share; shadow: that of copies"
     )
     force: bool = Field(False, description="act despite failing gates, freeze windows and a missing approval")
     end_validation: bool = Field(False, description="promote at the last step: complete the workload")

@@ -166,6 +166,8 @@ def _approve(state: RampState, command: Command, inputs: TickInputs, policy: Ram
     target = policy.next_step(state.percent)
     if state.phase is not Phase.AWAITING_APPROVAL or target is None:
         raise IllegalTransitionError(f"no step waits for approval; the workload is {_phase_text(state.phase)}")
+    if command.percent is not None and command.percent != target:  # a person confirmed a page that had become old
+        raise CommandRefusedError(f"the step to {target:g} % waits for approval, not one to {command.percent:g} %")
     _check_not_frozen(inputs, command)
     _check_gates(inputs, command)
     return transition(state, RampEvent.PROMOTE, now_ms, last=policy.last, percent=target)

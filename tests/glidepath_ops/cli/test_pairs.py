@@ -199,7 +199,7 @@ async def test_kept_pairs_and_labels_can_be_forgotten(pairs: StoredPairs) -> Non
         (("--flag", "number"), "did you mean 'numbers'"),
         (("--fault", "nonsense"), "--fault: no pair can have 'nonsense' .*refusal, "),
         (("--kind", "x"), "--kind: must be cross, noise, all"),
-        (("--since", "x"), "--since: "),
+        (("--since", "x"), "--since: must be an age such as 2h, or 2026-03-01T14:00"),
         (("--until", "2026-99-01"), "--until: must be an age such as 2h"),
         (("-w", "x"), "x"),
     ],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from glidepath.status_and_decisions import CommandKind
-from glidepath_ops.console.action_effects import effect_of, moved, possible, requests_per_second
+from glidepath_ops.console.action_effects import effect_of, moved, next_step, possible, requests_per_second
 from tests.support.console_data import status
 
 
@@ -65,3 +65,8 @@ def test_what_a_state_offers() -> None:
     assert CommandKind.APPROVE in possible(status(phase="awaiting_approval"))
     assert CommandKind.ROLLBACK not in possible(status(phase="shadow", percent=0.0))
     assert CommandKind.ROLLBACK in possible(status(phase="shadow", percent=0.0, share_known=False))
+
+
+def test_an_approval_names_its_step_so_that_an_old_page_cannot_approve_another() -> None:
+    effect = effect_of(CommandKind.APPROVE, status(phase="awaiting_approval", percent=10.0), 100)
+    assert [choice.percent for choice in effect.choices] == [next_step(status(percent=10.0))]

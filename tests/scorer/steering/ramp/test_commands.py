@@ -99,6 +99,16 @@ def test_promote_does_not_pass_a_step_that_needs_approval_unless_forced(phase: P
     assert promoted(10)[0].percent == 50
 
 
+def test_an_approval_of_another_step_than_the_one_that_waits_is_refused() -> None:
+    """A person may confirm a page that has become old, after another person has approved its step."""
+    state = at(Phase.AWAITING_APPROVAL, 50)
+    after, decision = advance_with(state, command(CommandKind.APPROVE, 50.0))
+    assert (after, decision.event) == (state, "refused")
+    assert "the step to 100 % waits for approval, not one to 50 %" in decision.reason
+    for given in (None, 100.0):
+        assert advance_with(state, command(CommandKind.APPROVE, given))[0].percent == 100
+
+
 def test_a_command_without_a_reason_says_so() -> None:
     silent = replace(command(CommandKind.HOLD), reason="")
     held, decision = advance_with(at(Phase.BAKING, 10), silent)
