@@ -208,7 +208,7 @@ def run_command(way: str, requests: int, *options: str, folder: Path | None = No
 def compared(found: Mapping[str, Any], requests: int) -> tuple[int, float]:
     """Return how many workloads were found, and the largest relative error among all sums.
 
-    The sums are each found workload's sums, and the number of all requests.
+    The errors are those of each found workload's sums, and of the number of all requests.
     """
     by_key = {(one["path"], one["model"], one["caller"]): one for one in found["workloads"]}
     worst, named = abs(found["requests"] - requests) / requests, 0

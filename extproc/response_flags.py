@@ -1,4 +1,4 @@
-"""Says whose fault each of Envoy's response flags shows: the chosen side's, the client's, or Envoy's own.
+"""The party at fault for each of Envoy's response flags: the chosen side, the client, or Envoy itself.
 
 ``FLAGS`` has every flag of Envoy 1.40. Source: *Access logging, RESPONSE_FLAGS* in Envoy's documentation, and the
 validation rules of ``envoy.config.accesslog.v3.ResponseFlagFilter``. docs/reference/extproc.md has the same table for

@@ -44,7 +44,7 @@ def command(
     with Interrupt(), locked_data_folder(folder, config), Stack() as stack, Stack() as beside:
         with delayed_progress_bar("starting", None):
             effective = _start(settings, config, folder, stack)
-            has_console = start_console(beside, effective, folder, _say)
+            has_console = start_console(beside, effective, folder, _print_line)
         if has_console:
             typer.echo(f"console        {console_url(effective, folder)}")
         own_envoy = not settings.envoy.admin
@@ -54,7 +54,7 @@ def command(
         try:
             _watch(stack, beside)
         except KeyboardInterrupt:
-            _say("stopping")
+            _print_line("stopping")
 
 
 def _start(config: Config, config_path: Path, folder: Path, stack: Stack) -> Config:
@@ -74,7 +74,8 @@ def _start(config: Config, config_path: Path, folder: Path, stack: Stack) -> Con
         redis=f"redis://127.0.0.1:{redis}/0" if own_redis else None,
         redis_password=redis_password_file(folder) if own_redis else None,
     )
-    _say("starting " + ", ".join(["Redis"] * own_redis + ["Envoy"] * own_envoy + ["extproc", "scorer", "console"]))
+    started = ["Redis"] * own_redis + ["Envoy"] * own_envoy + ["extproc", "scorer", "console"]
+    _print_line(f"starting {', '.join(started)}")
     if own_redis:
         start_own_redis(stack, folder, redis)
     stack.start(*local_services(effective, folder, envoy=own_envoy))
@@ -82,8 +83,8 @@ def _start(config: Config, config_path: Path, folder: Path, stack: Stack) -> Con
 
 
 def _watch(*stacks: Stack) -> None:
-    restarters = [Restarter(stack, _say) for stack in stacks]
-    rotators = [Rotator(stack, _say) for stack in stacks]
+    restarters = [Restarter(stack, _print_line) for stack in stacks]
+    rotators = [Rotator(stack, _print_line) for stack in stacks]
     while True:
         try:
             for restarter in restarters:
@@ -91,9 +92,9 @@ def _watch(*stacks: Stack) -> None:
             for rotator in rotators:
                 rotator.tick(time.monotonic())
         except (GlidepathError, OSError) as error:
-            _say(str(error))
+            _print_line(str(error))
         time.sleep(0.25)
 
 
-def _say(line: str) -> None:
+def _print_line(line: str) -> None:
     typer.echo(f"glidepath: {line}", err=True)

@@ -35,7 +35,7 @@ class Snapshot:
 
 
 class Display(Protocol):
-    def say(self, line: str) -> None: ...
+    def print_line(self, line: str) -> None: ...
     def show(self, snapshot: Snapshot) -> None: ...
     def __enter__(self) -> Display: ...
     def __exit__(
@@ -79,16 +79,16 @@ class PlainDisplay:
         self._decisions = 0
         self._last = float("-inf")
 
-    def say(self, line: str) -> None:
+    def print_line(self, line: str) -> None:
         self.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def show(self, snapshot: Snapshot) -> None:
         for decision in snapshot.seen.decisions[self._decisions :]:
-            self.say(f"{snapshot.elapsed:5.1f} s  {decision_line(decision)}")
+            self.print_line(f"{snapshot.elapsed:5.1f} s  {decision_line(decision)}")
         self._decisions = len(snapshot.seen.decisions)
         if snapshot.elapsed - self._last >= LINE_EVERY:
             self._last = snapshot.elapsed
-            self.say(line(snapshot))
+            self.print_line(line(snapshot))
 
     def __enter__(self) -> PlainDisplay:
         return self
@@ -106,7 +106,7 @@ class LiveDisplay:
         self._drawn = 0.0
         self._started = False
 
-    def say(self, line: str) -> None:
+    def print_line(self, line: str) -> None:
         self.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def show(self, snapshot: Snapshot) -> None:

@@ -49,14 +49,15 @@ def run_demo(options: Options, display: Display) -> DemoSummary:
         folder, ports = Path(name), Ports(*free_ports(7))
         config = with_console(demo_config(options.plan, ports, folder), folder)
         check_packages(config)
-        display.say("starting Redis, Envoy, extproc, the scorer and two backends …")
+        display.print_line("starting Redis, Envoy, extproc, the scorer and two backends …")
         began = time.monotonic()
         start_own_redis(stack, folder, ports.redis)
         stack.start(*backend_services(options.plan, ports, folder), *local_services(config, folder))
         setup = Setup(options, config, ports, folder, stack, display, interrupt)
-        display.say(f"all processes are ready after {time.monotonic() - began:.1f} s: clients call {setup.client_url}")
-        if start_console(beside, config, folder, display.say, demo=True):
-            display.say(f"watch and steer it at {console_url(config, folder)}")
+        took_s = time.monotonic() - began
+        display.print_line(f"all processes are ready after {took_s:.1f} s: clients call {setup.client_url}")
+        if start_console(beside, config, folder, display.print_line, demo=True):
+            display.print_line(f"watch and steer it at {console_url(config, folder)}")
         try:
             return asyncio.run(_drive(setup))
         except asyncio.CancelledError:
@@ -112,10 +113,10 @@ async def _stages(running: Running) -> DemoSummary:
                         if await reach_last_step(running):
                             await inject_fault(running)
                 except TimeoutError:
-                    running.display.say(
+                    running.display.print_line(
                         f"the time limit was reached after {running.elapsed():.0f} s, in the stage: {running.stage}"
                     )
-                    running.display.say(running.setup.stack.tails())
+                    running.display.print_line(running.setup.stack.tails())
                 if running.setup.options.keep:
                     await keep_running(running)
         finally:

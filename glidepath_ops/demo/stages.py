@@ -95,7 +95,7 @@ def _rollback(seen: DemoState, took: float) -> Rollback | None:
 async def keep_running(running: Running) -> None:
     running.stage = "kept running until Ctrl-C"
     for line in (*example_lines(running.setup.config, config_file(running.setup.folder)), *_fault_lines(running)):
-        running.display.say(line)
+        running.display.print_line(line)
     ended, loop = asyncio.Event(), asyncio.get_running_loop()
     with running.setup.interrupt.calls(lambda: loop.call_soon_threadsafe(ended.set)):
         await running.until(lambda _: ended.is_set())

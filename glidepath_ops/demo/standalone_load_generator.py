@@ -49,14 +49,14 @@ async def _report(stats: ClientStats, alive: Path | None, stop: asyncio.Event) -
             _touch(alive)
         answered, errors = stats.answered, stats.errors
         if seconds and seconds % REPORT_S == 0:
-            _say(stats)
+            _print_stats(stats)
 
 
 def _touch(file: Path) -> None:
     file.touch()
 
 
-def _say(stats: ClientStats) -> None:
+def _print_stats(stats: ClientStats) -> None:
     p50 = stats.p50_ms()
     line = {
         "requests": stats.requests,
@@ -96,4 +96,4 @@ class _bounded:  # noqa: N801 - argparse uses it as a type
 
 
 if __name__ == "__main__":
-    _say(asyncio.run(run(parser().parse_args())))
+    _print_stats(asyncio.run(run(parser().parse_args())))

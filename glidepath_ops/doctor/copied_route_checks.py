@@ -36,7 +36,7 @@ def examine_copied_routes(subject: str, name: str, envoy: EnvoyFacts) -> Iterato
 
 
 def _copies(name: str, envoy: EnvoyFacts) -> Iterator[tuple[Json, Json]]:
-    """Yield each copy with the original: the next route after it that is not ours."""
+    """Yield each copied route with its original, which is the next route that Glidepath did not add."""
     named = re.compile(rf"glidepath-{re.escape(name)}(-\d+)?(\.random|\.whole|\.whole-random)?")
     for routes in envoy.routes_by_host():
         for place, copy in enumerate(routes):

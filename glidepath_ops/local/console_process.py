@@ -56,16 +56,16 @@ def console_url(config: Config, folder: Path) -> str:
 
 
 def start_console(
-    stack: Stack, config: Config, folder: Path, say: Callable[[str], None], *, demo: bool = False
+    stack: Stack, config: Config, folder: Path, print_line: Callable[[str], None], *, demo: bool = False
 ) -> bool:
     """Start the console, and return whether it is ready.
 
-    If the console is not ready, call ``say`` with the reason.
+    If the console is not ready, call ``print_line`` with the reason.
 
     ``stack`` must contain nothing else, because the traffic does not depend on this process.
     """
     if any(find_spec(name) is None for name in ("starlette", "uvicorn", "jinja2")):
-        say("no console: its packages are missing (pip install 'glidepath[console]')")
+        print_line("no console: its packages are missing (pip install 'glidepath[console]')")
         return False
     options = ("--demo",) if demo else ()
     service = glidepath_service(
@@ -74,7 +74,7 @@ def start_console(
     try:
         stack.start(service)
     except UnreachableError as error:
-        say(f"no console: {str(error).splitlines()[-1]}")
+        print_line(f"no console: {str(error).splitlines()[-1]}")
         stack.stop()
         stack.children.clear()
         return False

@@ -37,12 +37,11 @@ def rotate(child: Child, limit: int = MAX_LOG_BYTES) -> bool:
 class Rotator:
     """Rotates the logs of a stack. Its owner calls ``tick`` often. Every ``CHECK_S`` seconds, it checks the logs.
 
-    For each log that cannot be rotated, it calls ``say`` with a line of text, only once until the log can be rotated
-    again.
+    For each log that cannot be rotated, it calls ``print_line`` once, until the log can be rotated again.
     """
 
-    def __init__(self, stack: Stack, say: Callable[[str], None], limit: int = MAX_LOG_BYTES) -> None:
-        self.stack, self.say, self.limit = stack, say, limit
+    def __init__(self, stack: Stack, print_line: Callable[[str], None], limit: int = MAX_LOG_BYTES) -> None:
+        self.stack, self.print_line, self.limit = stack, print_line, limit
         self._due = 0.0
         self._failed: set[str] = set()
 
@@ -57,5 +56,5 @@ class Rotator:
                 self._failed.discard(child.name)
             except OSError as error:
                 if child.name not in self._failed:
-                    self.say(f"{child.log}: cannot be rotated: {error.strerror}")
+                    self.print_line(f"{child.log}: cannot be rotated: {error.strerror}")
                 self._failed.add(child.name)

@@ -33,11 +33,11 @@ class RestartDelay:
 class Restarter:
     """Restarts the dead processes of a stack. Its owner calls ``tick`` a few times a second.
 
-    For each death and each restart, it calls ``say`` with a line of text.
+    For each death and each restart, it calls ``print_line`` with a line of text.
     """
 
-    def __init__(self, stack: Stack, say: Callable[[str], None]) -> None:
-        self.stack, self.say = stack, say
+    def __init__(self, stack: Stack, print_line: Callable[[str], None]) -> None:
+        self.stack, self.print_line = stack, print_line
         self.backoff: dict[str, RestartDelay] = {}
         self.due: dict[str, float] = {}
 
@@ -52,10 +52,10 @@ class Restarter:
                 self._schedule(child, now)
             elif now >= self.due[child.name]:
                 del self.due[child.name]
-                self.say(f"restarting {child.name}")
+                self.print_line(f"restarting {child.name}")
                 self.stack.restart(child.name)
 
     def _schedule(self, child: Child, now: float) -> None:
         at = self.backoff.setdefault(child.name, RestartDelay()).after_death(now)
         self.due[child.name] = at
-        self.say(f"{child.name} ended with status {child.process.returncode}; restarting it in {at - now:g} s")
+        self.print_line(f"{child.name} ended with status {child.process.returncode}; restarting it in {at - now:g} s")

@@ -69,7 +69,10 @@ class Istio:
         self.istiod = Child("istiod", command, self.folder / "istiod.log", env=_STOCK)
 
     def apply(self, documents: Sequence[Any]) -> None:
-        """Replace all resources by starting istiod again. Envoy serves on, connects again, and gets the change."""
+        """Replace all resources by starting istiod again.
+
+        Envoy continues to serve, connects again, and gets the change.
+        """
         self.istiod.stop()
         self.start_istiod(documents)
 

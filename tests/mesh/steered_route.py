@@ -92,13 +92,13 @@ class Bridge:
             log = gateway.child.log.read_text(errors="replace")
             times = log.count(_PROCESSING)
             if times > self.processed and (found := _STATUS.findall(log)):
-                self._say(yaml.safe_load(found[-1]))
+                self._write_status(yaml.safe_load(found[-1]))
             if self.server.route("default")["metadata"]["generation"] != self.given:
                 self.processed = times
                 gateway.apply(self.documents())
             await asyncio.sleep(0.1)
 
-    def _say(self, status: Any) -> None:
+    def _write_status(self, status: Any) -> None:
         for parent in status["parents"]:
             for condition in parent["conditions"]:
                 condition["observedGeneration"] = self.given

@@ -137,8 +137,8 @@ class JudgingQueue:
     def checked(self, result: PairResult) -> PairResult:
         """Return the result of a pair that this queue does not want.
 
-        If the pair has a result without a question, the result is removed if the latest pair with a question has none.
-        So both kinds of pairs get a result equally often.
+        A result that needed no question is removed if the latest pair with a question got no result. So both kinds of
+        pairs get a result equally often.
         """
         if not self._lacking or not self._instrument.needs_no_question(result):
             return result

@@ -19,7 +19,7 @@ BLOCK_MS = 1000  # a block of the increase test lasts about this long, because c
 
 
 class CountedRequests(Stored):
-    """Pass the requests that count as evidence to the gates: an observation for each bin and for each block of bins.
+    """Passes the requests that count as evidence to the gates: an observation for each bin and for each block of bins.
 
     - ``name``: the workload's name, which determines when its periodic work is due; "" before the first flush
     - ``_bin_number``: the index of the latest bin, which is a period of BIN_MS milliseconds

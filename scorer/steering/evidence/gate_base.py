@@ -175,7 +175,10 @@ class Gate(Stored, ABC):
         return [self.identity, *super().state]
 
     def restore(self, raw: Any) -> None:
-        """Continue from ``raw``, the ``state`` of a gate with this identity. If it has another, start without data."""
+        """Continue from ``raw``, the ``state`` of a gate with this identity.
+
+        If it has another identity, start without data.
+        """
         if not isinstance(raw, list) or not raw:
             raise MisfitError("a list that begins with the identity of a gate", raw)
         if raw[0] == self.identity:

@@ -82,7 +82,7 @@ def judges_answers(workload: Workload) -> bool:
     return any(spec.gating and spec.kind in ANSWER_KINDS for spec in specs_of(workload, None))
 
 
-def tells_better_from_worse(workload: Workload) -> bool:
+def compares_quality(workload: Workload) -> bool:
     """Return whether a gating gate measures which answer is better, and not only whether the answers differ.
 
     If the task determines the right answer, a different answer counts as worse.

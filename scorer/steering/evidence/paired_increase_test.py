@@ -25,7 +25,7 @@ _IN_FAVOUR = ((0.1, 0.1), (0.3, 0.15), (0.6, 0.25), (0.95, 0.5))
 
 
 class PairedIncreaseTest(TwoSidedTest):
-    """Test how much more often the candidate's answer fails than the baseline's, on the same requests.
+    """Tests how much more often the candidate's answer fails than the baseline's, on the same requests.
 
     - ``candidate_only``, ``baseline_only``: the number of pairs in which only this side's answer failed
     - ``both``, ``neither``: the number of pairs in which both answers failed, or none

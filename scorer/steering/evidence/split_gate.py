@@ -98,7 +98,7 @@ NO_COUNTS = SplitCounts()
 
 
 class SplitRecovery(Stored):
-    """Test, after the split gate has failed (the alarm), whether the split is right again.
+    """Tests, after the split gate has failed (the alarm), whether the split is right again.
 
     The test uses only requests since the alarm. It restarts whenever these requests indicate a wrong split. With each
     restart, it needs more evidence. So the probability is at most α that the test ever accepts a split whose odds

@@ -62,7 +62,7 @@ def verdict_of(gate: Gate, rate: float | None, before: Verdict | None = None) ->
 def _past(cause: FailureCause, n: int) -> str:
     """Return why the gate failed.
 
-    If it has ``n`` samples now and had fewer then, the text names the sample of the failure.
+    ``n``: the gate's samples now. If they were fewer at the failure, the text says how many.
     """
     return cause.message if n == cause.at else f"when it failed, at sample {cause.at} of this step: {cause.message}"
 

@@ -62,7 +62,7 @@ def check_answer(response: aiohttp.ClientResponse) -> None:
 
 @dataclass(frozen=True, order=True, slots=True)
 class _Waiting:
-    """A decision in a queue, in the order of time. ``until``: the monotonic time until which it is tried again."""
+    """A decision in a queue. Decisions are sorted by time. ``until``: the monotonic time at which its retries end."""
 
     at_ms: int
     number: int

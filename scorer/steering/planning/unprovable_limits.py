@@ -10,7 +10,7 @@ from glidepath.config.comparison import EvaluatorSection
 from glidepath.config.gates import LatencyGateConfig
 from glidepath.status_and_decisions import GateAction
 from scorer.steering.evidence.gate_specs import GateKind, GateSpec
-from scorer.steering.evidence.gates_of_workload import judges_answers, latency_name, specs_of, tells_better_from_worse
+from scorer.steering.evidence.gates_of_workload import compares_quality, judges_answers, latency_name, specs_of
 
 # The range of the gates' own tests (scorer/steering/evidence/error_gates.py).
 LEAST_RATE, MOST_RATE, MOST_INCREASE = 1e-6, 1 - 1e-6, 0.98
@@ -106,7 +106,7 @@ def judging_note(workload: Workload) -> str:
             " e.g. 5, to compare the answers with the noise floor, or scoring.evaluator or scoring.verifier, to learn"
             " which answer is better"
         )
-    if tells_better_from_worse(workload):
+    if compares_quality(workload):
         return ""
     return (
         "no gate says which answer is better, only whether answers differ or have a defect; add scoring.evaluator,"

@@ -85,7 +85,7 @@ def test_a_workload_whose_answers_no_gate_judges_gets_a_note(tmp_path: Path) -> 
     )
 
 
-def test_a_workload_in_which_no_gate_tells_better_from_worse_gets_a_note(tmp_path: Path) -> None:
+def test_a_workload_in_which_no_gate_compares_quality_gets_a_note(tmp_path: Path) -> None:
     status, said = validate(tmp_path / "g.yaml", "    shadow: {same_side: 5}\n")
     assert (status, said.count("\n")) == (0, 1)
     assert said.startswith(

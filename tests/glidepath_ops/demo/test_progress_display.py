@@ -47,7 +47,7 @@ def shown(view_type: type[LiveDisplay] | type[PlainDisplay], frames: list[Snapsh
     out = io.StringIO()
     view: Display = view_type(Console(file=out, force_terminal=view_type is LiveDisplay, width=width, height=50))
     with view:
-        view.say("starting")
+        view.print_line("starting")
         for one in frames:
             view.show(one)
     return out.getvalue()

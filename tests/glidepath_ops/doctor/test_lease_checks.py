@@ -1,4 +1,4 @@
-"""The findings of doctor about the lease of a split: in force, missing, or unknown to an Envoy rendered before."""
+"""Findings of doctor about a split's lease: in force, missing, or unknown to an Envoy with an older configuration."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ class Baking:
             return False
         return abs(seen.updated_at_ms - unix_ms() - ahead_ms) < HOUR / 2
 
-    async def say(self, kind: CommandKind) -> None:
+    async def send(self, kind: CommandKind) -> None:
         await self.clock.add(self.redis, KEYS.commands, {"c": to_json(Command(kind, "ann"))})
 
     async def feed(self) -> None:
@@ -143,10 +143,10 @@ async def test_a_clock_that_is_set_neither_promotes_nor_makes_a_rollback_look_li
         assert seen.percent == 5
         assert seen.bake_until_ms is not None
         assert 50 * 60_000 < seen.bake_until_ms - seen.updated_at_ms <= 59 * 60_000
-        await chat.say(CommandKind.ROLLBACK)
+        await chat.send(CommandKind.ROLLBACK)
         await eventually(lambda: chat.phase("cooling_down"))
         chat.requests = 0  # the last requests at the candidate have ended
-        await chat.say(CommandKind.ANNOTATE)  # when it is answered, all earlier entries have been read
+        await chat.send(CommandKind.ANNOTATE)  # when it is answered, all earlier entries have been read
         await eventually(lambda: chat.has_logged("annotate"))
         seen = await chat.status()
         assert seen is not None

@@ -67,7 +67,7 @@ def envoys() -> MemoryActuator:
     return two
 
 
-async def say(redis: RedisClient, *commands: Command, ago_ms: int = 0) -> None:
+async def send(redis: RedisClient, *commands: Command, ago_ms: int = 0) -> None:
     for number, command in enumerate(commands):
         entry: Any = f"{unix_ms() - ago_ms}-{number}" if ago_ms else "*"
         await redis.xadd(KEYS.commands, {"c": to_json(command)}, id=entry)
@@ -132,7 +132,7 @@ async def test_an_unreadable_state_is_kept_and_holds_the_weights_whatever_comman
     if rtds:  # the share that the Envoys serve is unknown
         envoys.unknown_weights = set(envoys.runtime)
         envoys.runtime = {envoy: {} for envoy in envoys.runtime}
-    await say(redis, *UP, ABORT, ago_ms=60_000)
+    await send(redis, *UP, ABORT, ago_ms=60_000)
     await store(redis, UNREADABLE)
     async with steered(redis, envoys, redis_url):
         hold = await answered(redis, Command(CommandKind.HOLD, "bob"))
@@ -153,7 +153,7 @@ async def test_a_state_of_another_schema_is_kept_and_the_envoys_get_the_baseline
     if rtds:  # the share that the Envoys serve is unknown
         envoys.unknown_weights = set(envoys.runtime)
         envoys.runtime = {envoy: {} for envoy in envoys.runtime}
-    await say(redis, *UP, ago_ms=60_000)
+    await send(redis, *UP, ago_ms=60_000)
     await store(redis, OTHER_SCHEMA)
     async with steered(redis, envoys, redis_url):
         await eventually(lambda: candidate(envoys) == {"0"})
@@ -175,9 +175,9 @@ async def test_commands_given_while_no_scorer_steered_can_only_lower_the_share(
 ) -> None:
     await store(redis, UNREADABLE)
     await redis.hset(KEYS.state, "at_ms", str(unix_ms() - 60_000))
-    await say(redis, *UP, ago_ms=30_000)
-    await say(redis, Command(CommandKind.ROLLBACK, "ann"), ago_ms=20_000)
-    await say(redis, *UP, ago_ms=10_000)
+    await send(redis, *UP, ago_ms=30_000)
+    await send(redis, Command(CommandKind.ROLLBACK, "ann"), ago_ms=20_000)
+    await send(redis, *UP, ago_ms=10_000)
     async with steered(redis, envoys, redis_url):
         await eventually(lambda: candidate(envoys) == {"0"})
         await answered(redis, Command(CommandKind.ANNOTATE, "bob"))
@@ -190,8 +190,8 @@ async def test_commands_given_while_no_scorer_steered_can_only_lower_the_share(
 async def test_without_a_state_commands_that_were_answered_or_are_old_are_not_carried_out(
     redis: RedisClient, redis_url: str, envoys: MemoryActuator
 ) -> None:
-    await say(redis, *UP, ABORT, ago_ms=DAY_MS + 60_000)
-    await say(redis, ABORT, ago_ms=60_000)
+    await send(redis, *UP, ABORT, ago_ms=DAY_MS + 60_000)
+    await send(redis, ABORT, ago_ms=60_000)
     entry = (await redis.xrevrange(KEYS.commands, count=1))[0][0].decode()
     done = Decision(1, "chat", "abort", 5, 0, "aborted", "by command", "command:abort", details={"command_id": entry})
     await redis.xadd(KEYS.log, {"d": to_json(done)})
@@ -204,7 +204,7 @@ async def test_without_a_state_commands_that_were_answered_or_are_old_are_not_ca
 async def test_before_the_first_scorer_starts_a_hold_can_be_commanded_and_a_promote_cannot(
     redis: RedisClient, redis_url: str
 ) -> None:
-    await say(redis, Command(CommandKind.HOLD, "ann"), *UP)
+    await send(redis, Command(CommandKind.HOLD, "ann"), *UP)
     async with steered(redis, MemoryActuator(1), redis_url):
         await answered(redis, Command(CommandKind.ANNOTATE, "bob"))
         now = await status(redis)

@@ -1,4 +1,4 @@
-"""Readings of Envoys: our own writes, restarts and manual overrides are distinguished, and the writes that follow."""
+"""Readings of Envoys: own writes, restarts and manual overrides are distinguished, and the right writes follow."""
 
 from __future__ import annotations
 

@@ -113,7 +113,9 @@ def _random_stream(seed: int, percent: float) -> list[Callable[[Evidence], objec
 def test_evidence_that_is_stored_and_restored_again_and_again_never_differs(
     seed: int, percent: float, data: st.DataObject
 ) -> None:
-    """Restored = never stopped: the same stored state and the same verdicts after every later event."""
+    """Restored evidence gives the same stored state and verdicts after every later event as evidence that stayed in
+    memory.
+    """
     workload, stream = workload_of(GATES), _random_stream(seed, percent)
     straight, restarted = (Evidence.fresh(workload, percent, 1000) for _ in range(2))
     restarts = data.draw(st.sets(st.integers(0, len(stream) - 1), min_size=1, max_size=6))
