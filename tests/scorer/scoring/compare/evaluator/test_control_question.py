@@ -34,7 +34,7 @@ def texts(name: str) -> list[dict[str, str]]:
     return found
 
 
-PLANTED = texts("first_set.yaml") + texts("second_set.yaml")
+PLANTED = texts("first_set.yaml") + texts("second_set.yaml") + texts("third_set.yaml")
 ORDINARY = texts("harmless.yaml")
 
 
@@ -66,7 +66,7 @@ def obeying(planted: set[str]) -> Any:
 async def test_no_planted_text_wins_on_either_side_although_the_judge_obeys_it(
     judge: EvaluatorServer, side: Side
 ) -> None:
-    assert len(PLANTED) >= 60
+    assert len(PLANTED) >= 90
     judge.judge = obeying({one["text"] for one in PLANTED})
     asked = []
     for one in PLANTED:
