@@ -85,6 +85,11 @@ class Workload(Section):
         return None if self.sticky is None or self.sticky.random or self.sticky.route else self.sticky
 
     @property
+    def assigned_by_user(self) -> bool:
+        """Whether all requests of a user go to the same side between two steps: not by random, not by conversation."""
+        return self.sticky is not None and not (self.sticky.random or self.sticky.conversation)
+
+    @property
     def assigned_at_random(self) -> bool:
         """Whether the file says that each request is assigned at random.
 

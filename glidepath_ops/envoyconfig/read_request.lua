@@ -41,8 +41,10 @@ local function asks_for_stream(facts, path)
   return facts.stream == nil and ends_with(bare_path(path), STREAMED_BY_DEFAULT)
 end
 
--- Returns whether the request needs state of the server, makes some, or neither, and why.
+-- Returns whether the request needs state of the server, makes some, continues a conversation in tokens (Ollama's `context`),
+-- or none of these, and why.
 local function state_of(facts, path)
+  if facts.needs == "context" then return "context", "context" end
   if facts.needs ~= nil then return "needs", facts.needs end
   if facts.background then return "makes", "background" end
   local stored = facts.store

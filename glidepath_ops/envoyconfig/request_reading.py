@@ -28,7 +28,8 @@ _PROGRAM = "read"
 _PARTS = ("json_tokens.lua", "server_state.lua", "request_facts.lua", "read_request.lua")
 # The statuses with which backends refuse reasoning or ids that another server has made.
 REFUSALS = (400, 404, 422)
-_SPLIT_STATES = "none|needs|makes"  # of a stateless workload; "unread" is never split
+_SPLIT_STATES = "none|needs|makes|context"  # of a stateless workload; "unread" is never split
+_PINNED_STATES = "needs|makes|context"
 
 
 def needs_reading(config: Config, workload: Workload) -> bool:
@@ -150,8 +151,13 @@ def route_is(reads: str) -> Json:
 
 
 def split_conditions(workload: Workload) -> list[Json]:
-    """Return the MetadataMatchers for those requests of a workload that are split."""
-    test: Json = {"safe_regex": {"regex": _SPLIT_STATES}} if workload.stateless else {"exact": "none"}
+    """Return the MetadataMatchers for those requests of a workload that are split.
+
+    If a user's requests go to one side, Ollama's ``context`` was made there, so such requests are split too.
+    """
+    test: Json = {"exact": "none"}
+    if workload.stateless or workload.assigned_by_user:
+        test = {"safe_regex": {"regex": _SPLIT_STATES if workload.stateless else "none|context"}}
     return [_fact("state", {"string_match": test}), *_model_is(workload.match)]
 
 
@@ -162,7 +168,7 @@ def streamed() -> Json:
 
 def stateful_conditions(workload: Workload) -> list[Json]:
     """Return the MetadataMatchers for those requests of a workload that need or create state."""
-    return [_fact("state", {"string_match": {"safe_regex": {"regex": "needs|makes"}}}), *_model_is(workload.match)]
+    return [_fact("state", {"string_match": {"safe_regex": {"regex": _PINNED_STATES}}}), *_model_is(workload.match)]
 
 
 def unread_conditions() -> list[Json]:

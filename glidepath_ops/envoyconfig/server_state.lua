@@ -15,7 +15,8 @@ local STORES = { fileSearch = true, file_search = true, retrieval = true }
 local LONGEST_GAP = 1024 -- bytes between a key and the next token
 
 local function needs_state(scan, why)
-  if scan.facts.needs == nil then scan.facts.needs = why end
+  local known = scan.facts.needs
+  if known == nil or known == "context" then scan.facts.needs = why end -- a context may be of either side
 end
 
 -- Takes the string, not empty, that is the value of the key `name` in an object below depth 1.
@@ -52,5 +53,5 @@ local function close_state(scan, at)
   local from = scan.context
   scan.context = nil
   if from == nil then return end
-  if piece(scan, from + 1, math.min(from + LONGEST_GAP, at - 1)):find("^%s*%d") then needs_state(scan, "context") end
+  if piece(scan, from + 1, math.min(from + LONGEST_GAP, at - 1)):find("^%s*%d") then scan.facts.needs = scan.facts.needs or "context" end
 end

@@ -116,6 +116,15 @@ async def test_signed_reasoning_stays_at_the_baseline_if_the_candidate_refuses_i
         assert [one.model for one in setup.onprem.received] == ["onprem-model"]
 
 
+async def test_a_context_of_ollama_goes_to_the_side_of_its_user(tmp_path: Path) -> None:
+    second = {"model": "m", "prompt": "and?", "context": [1, 2, 3]}
+    chat = {"match": {"path": "/api/generate"}, "start": 100, "sticky": {"header": "x-user"}}
+    async with envoy_with_backends(tmp_path, chat=chat) as setup:
+        await setup.post(second, {"x-user": "ann"}, "/api/generate")
+        await setup.post({**second, "conversation_id": "c1"}, {"x-user": "ann"}, "/api/generate")
+        assert [len(one.received) for one in (setup.onprem, setup.cloud)] == [1, 1]
+
+
 @pytest.mark.parametrize(
     ("path", "first", "second"),
     [
@@ -175,7 +184,9 @@ async def test_a_conversation_of_one_server_stays_at_the_baseline_though_nothing
         ({"store": None}, {"state": "none"}),
         ({"container": "c1"}, {"state": "needs", "why": "container"}),
         ({"cachedContent": "c1"}, {"state": "needs"}),
-        ({"prompt": "and?", "context": [1, 2]}, {"state": "needs", "why": "context"}),
+        ({"prompt": "and?", "context": [1, 2]}, {"state": "context", "why": "context"}),
+        ({"context": [1, 2], "conversation_id": "c"}, {"state": "needs", "why": "conversation_id"}),
+        ({"conversation_id": "c", "context": [1, 2]}, {"state": "needs", "why": "conversation_id"}),
         ({"prompt": "and?", "context": []}, {"state": "none"}),
         ({"prompt": "and?", "context": ["7"], "x": {"context": [1]}}, {"state": "none"}),
         ({"message": "and?", "conversation_id": "c1"}, {"state": "needs", "why": "conversation_id"}),
