@@ -124,7 +124,8 @@ def command(
     if section is not None:
         _print_section(texts, section)
     elif sections is not None:
-        _write_sections(all_sections(found, sides, configured), sections)
+        of_config = config if settings is not None and settings.backends else None
+        _write_sections(all_sections(found, sides, configured), sections, of_config)
     else:
         _print(found, read, settings, sides, texts, None if as_json else top)
 
@@ -228,9 +229,13 @@ def _print_section(texts: Mapping[str, str], name: str) -> None:
     typer.echo(texts[name], nl=False)
 
 
-def _write_sections(files: Mapping[str, str], folder: Path) -> None:
-    if not folder.is_dir():
-        raise InputError(f"--sections: {folder}: is not a directory")
+def _write_sections(files: Mapping[str, str], folder: Path, config: Path | None) -> None:
+    """Write the files into the folder. ``config``: the configuration with the backends that the sections name."""
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--sections: {folder}: cannot be created: {error.strerror}") from error
     for name, text in files.items():
         write_output(folder / name, text)
-    typer.echo(f"wrote {len(files)} files to {folder}; `glidepath validate -c {folder}` checks them")
+    first = f"put {config}, which has the backends, there too; then " if config else ""
+    typer.echo(f"wrote {len(files)} files to {folder}; {first}`glidepath validate -c {folder}` checks them")

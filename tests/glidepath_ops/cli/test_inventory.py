@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -40,9 +41,17 @@ def test_a_month_of_log_lines_is_named_and_adds_up(log: Path, tmp_path: Path) ->
     shown = run_cli("inventory", "--from", str(log), "--caller", "x-team", "--since", "40d", "--no-tools")
     assert max(map(len, shown.splitlines())) <= 80
     assert "0% can move (100% have tools)" in shown
-    folder = tmp_path / "sections"
-    folder.mkdir()
+    folder = tmp_path / "sections"  # it is created
     run_cli("inventory", "--from", str(log), "--caller", "x-team", "--since", "40d", "--sections", str(folder))
+    assert len(load_config(folder).workloads) == len(WORKLOADS)
+
+
+def test_sections_are_valid_beside_the_configuration_whose_backends_they_name(log: Path, tmp_path: Path) -> None:
+    file, folder = tmp_path / "glidepath.yaml", tmp_path / "sections"
+    file.write_text("backends: {cloud: {url: 'http://a.test'}}\ninventory: {callers: [x-team]}\n")
+    said = run_cli("inventory", "-c", str(file), "--from", str(log), "--since", "40d", "--sections", str(folder))
+    assert f"put {file}, which has the backends, there too" in said
+    shutil.copy(file, folder)
     assert len(load_config(folder).workloads) == len(WORKLOADS)
 
 
@@ -87,7 +96,7 @@ def test_the_limits_of_a_candidate_are_those_of_its_section_and_of_the_options(l
         (("--max-body", "4"), "a number needs its unit"),
         (("--since", "5"), "--since"),
         (("--section", "chatt"), "no workload 'chatt' was found"),
-        (("--sections", "/nowhere"), "is not a directory"),
+        (("--sections", "/dev/null/x"), "--sections: /dev/null/x: cannot be created: Not a directory"),
         (("--since", "1s"), "no line since the given time"),
     ],
 )
