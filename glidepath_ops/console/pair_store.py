@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from glidepath.clock import unix_ms
 from glidepath.config import Config
-from glidepath.errors import InputError
+from glidepath.errors import InputError, UnreachableError
 from glidepath.kept_pairs import keep_pairs
 from glidepath.pair_labels import Judgement, PairLabel, label_from_json, read_labels, store_label
 from glidepath.pair_scores import ScoredPair
@@ -24,7 +24,9 @@ from glidepath_ops.pairs.read_pairs import StoredPair, find_pair, with_body
 from glidepath_ops.pairs.select_pairs import request_id
 
 PATIENCE_S = 0.15  # how long a page waits for an index that is still being read
+WHOLE_PATIENCE_S = 60.0  # how long an answer without a page, which cannot say that something is missing, waits
 MOST_LISTED = 5000  # of the pairs that a search finds
+MOST_EXPORTED = 100_000
 LOOK_BACK = 20_000  # results that are searched for a pair that the index lacks
 _FOUND_S = 5.0  # a search is answered from memory for this time, while a person goes from page to page
 _MOST_SEARCHES = 50
@@ -70,11 +72,19 @@ class PairStore:
             return found
         labels = await self._labels_of(workload)
         index = await self.indexes.of(workload, PATIENCE_S)
-        found = _searched(index, query, labels)
+        found = _searched(index, query, labels, MOST_LISTED)
         if len(self._searches) >= _MOST_SEARCHES:
             self._searches.pop(next(iter(self._searches)))
         self._searches[key] = (time.monotonic(), found)
         return found
+
+    async def search_all(self, workload: str, query: PairQuery, most: int) -> Search:
+        """Return a search in all stored results, with at most ``most`` pairs. Raises UnreachableError if it is late."""
+        labels = await self._labels_of(workload)
+        index = await self.indexes.of(workload, WHOLE_PATIENCE_S)
+        if not index.complete:
+            raise UnreachableError("the results are still being read; try again in a minute")
+        return _searched(index, query, labels, most)
 
     async def stored(self, workload: str, search: Search, start: int, count: int) -> list[ScoredPair]:
         """Return ``count`` results of a search from position ``start``, without those that have since been erased."""
@@ -136,18 +146,18 @@ class PairStore:
         self._labels.clear()
         return label
 
-    async def export(self, workload: str, search: Search, most: int) -> AsyncIterator[bytes]:
+    async def export(self, workload: str, search: Search) -> AsyncIterator[bytes]:
         """Yield the lines of a data set. Pairs whose bodies are no longer stored are left out."""
         section = self._config.workload(workload)
-        for result in search.results[:most]:
+        for result in search.results:
             stored = await self.find(workload, result.pair_id)
             if stored.pair is not None:
                 yield line_of(record_of(section, stored.pair, stored.result, search.labels.get(result.pair_id)))
 
 
-def _searched(index: PairIndex, query: PairQuery, labels: Mapping[str, PairLabel]) -> Search:
+def _searched(index: PairIndex, query: PairQuery, labels: Mapping[str, PairLabel], most: int) -> Search:
     matching = index.matching(query.filter, labels)
-    places = index.first_of(matching, worst=query.worst, most=MOST_LISTED)
+    places = index.first_of(matching, worst=query.worst, most=most)
     return Search(
         tuple(index.results[place] for place in places),
         tuple(index.ids[place] for place in places),

@@ -26,7 +26,7 @@ from glidepath_ops.console.api_models import LabelBody, parsed
 from glidepath_ops.console.context import Console, acting, json_body, reading
 from glidepath_ops.console.highlighted_differences import MOST_SHOWN, MarkedTexts, marked_texts, weight_of
 from glidepath_ops.console.pair_query import LABELS, PairQuery, query_of
-from glidepath_ops.console.pair_store import MOST_LISTED, PairStore
+from glidepath_ops.console.pair_store import MOST_EXPORTED, MOST_LISTED, PairStore
 from glidepath_ops.console.signal_meanings import meaning_of
 from glidepath_ops.console.workload_page import name_of, number_of_query
 from glidepath_ops.pairs.early_scores import early_scores_note
@@ -115,8 +115,8 @@ class _PairPages:
 
     async def listed(self, request: Request, visitor: Visitor) -> Response:
         name = name_of(self._console, request)
-        found = await self._store.search(name, self._query(request, name))
         count = number_of_query(request, "count", ON_PAGE, MOST_LISTED)
+        found = await self._store.search_all(name, self._query(request, name), count)
         return JSONResponse([_record(one, found.labels) for one in await self._store.stored(name, found, 0, count)])
 
     async def single(self, request: Request, visitor: Visitor) -> Response:
@@ -130,10 +130,10 @@ class _PairPages:
 
     async def export(self, request: Request, visitor: Visitor) -> Response:
         name = name_of(self._console, request)
-        found = await self._store.search(name, self._query(request, name))
-        count = number_of_query(request, "count", MOST_LISTED, MOST_LISTED)
+        count = number_of_query(request, "count", MOST_EXPORTED, MOST_EXPORTED)
+        found = await self._store.search_all(name, self._query(request, name), count)
         headers = {"content-disposition": f'attachment; filename="{name}-pairs.jsonl"'}
-        lines = self._store.export(name, found, count)
+        lines = self._store.export(name, found)
         return StreamingResponse(lines, media_type="application/x-ndjson", headers=headers)
 
 

@@ -12,7 +12,7 @@ from glidepath.pair_labels import read_labels
 from glidepath.pair_scores import AnswerFacts
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.sides import Origin
-from glidepath_ops.console import pair_store
+from glidepath_ops.console import pair_index, pair_store
 from tests.support.console_client import TOKEN, console_client, console_config
 from tests.support.console_data import (
     hold_for_sameness,
@@ -179,6 +179,20 @@ async def test_the_export_is_a_data_set(tmp_path: Path, valid_yaml: str, redis_u
     assert [one["id"] for one in records] == ["no", "far", "near"]
     assert records[1]["left"] == "The fee is 40 euros."
     assert "attachment" in answer.headers["content-disposition"]
+
+
+@pytest.mark.parametrize("path", ["/api/workloads/chat/pairs.jsonl", "/api/workloads/chat/pairs"])
+async def test_an_export_has_the_old_results_too_while_pages_do_not_wait_for_them(
+    tmp_path: Path, valid_yaml: str, redis_url: str, redis_client: Any, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    await store_three(redis_client)
+    monkeypatch.setattr(pair_index, "PAGE", 1)
+    monkeypatch.setattr(pair_store, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(pair_store, "MOST_LISTED", 2)
+    async with console_client(console_config(tmp_path, valid_yaml, redis_url), redis_client) as (client, _):
+        answer = await client.get(path)
+    for name in ("near", "far", "no"):
+        assert f'"id":"{name}"' in answer.text.replace(": ", ":")
 
 
 async def test_a_hold_links_the_pairs_that_weighed_most(
