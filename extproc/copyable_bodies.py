@@ -214,6 +214,5 @@ def _is_of_one_server(value: object, depth: int) -> bool:
     if isinstance(spoken, dict) and "id" in spoken:
         return True
     # The arguments of a tool call are the application's own data.
-    inner = (one for name, one in value.items() if name not in ("arguments", "args"))
-    is_call = value.get("type") in ("tool_use", "server_tool_use", "function_call")
-    return depth < _DEEPEST and not is_call and any(_is_of_one_server(one, depth + 1) for one in inner)
+    inner = (one for name, one in value.items() if name not in ("arguments", "args", "input"))
+    return depth < _DEEPEST and any(_is_of_one_server(one, depth + 1) for one in inner)

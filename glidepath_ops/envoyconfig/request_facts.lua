@@ -22,7 +22,8 @@ for _, name in ipairs({
   "functions", "toolConfig", "max_tokens", "max_completion_tokens", "max_output_tokens", "thought_signature",
   "tool_call_id", "tool_use_id", "call_id", "toolUseId", "reasoning", "reasoning_content", "reasoning_details",
   "thinking_blocks", "reasoningContent", "context", "conversation_id", "agent_id", "deferred", "vector_store_ids",
-  "file_ids", "previous_interaction_id", "skill_id", "fileSearch", "file_search", "retrieval",
+  "file_ids", "previous_interaction_id", "skill_id", "fileSearch", "file_search", "retrieval", "arguments", "args",
+  "s3Location",
 }) do NAMES[name] = name end
 for name in pairs(STICKY_KEYS) do
   local last = name:match("^metadata%.(.*)$") or name
@@ -166,7 +167,7 @@ local function take_inner(scan, name, first, last)
     if last - first <= LONGEST_VALUE then add_sticky(scan, "metadata." .. name, piece(scan, first + 1, last - 1)) end
   elseif name == "id" and top == "input" and depth == 3 then
     scan.facts.foreign = true
-  elseif SIGNED[name] and top ~= "tools" then
+  elseif SIGNED[name] and top ~= "tools" and not in_arguments(scan) then
     if last - first > 1 then scan.facts.signed = true end
   elseif name == "mimeType" or name == "mime_type" then
     local kind = piece(scan, first + 1, math.min(first + 11, last - 1)):match("^%a+")

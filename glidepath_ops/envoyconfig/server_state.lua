@@ -14,9 +14,19 @@ local STORES = { fileSearch = true, file_search = true, retrieval = true }
 
 local LONGEST_GAP = 1024 -- bytes between a key and the next token
 
+-- The application's own data: the arguments of a tool call, in the APIs of OpenAI, Gemini, Anthropic and Bedrock.
+local ARGUMENTS = { arguments = true, args = true, input = true }
+
 local function needs_state(scan, why)
   local known = scan.facts.needs
   if known == nil or known == "context" then scan.facts.needs = why end -- a context may be of either side
+end
+
+local function in_arguments(scan)
+  for depth = 3, scan.depth do
+    if ARGUMENTS[scan.names[depth]] then return true end
+  end
+  return false
 end
 
 -- Takes the string, not empty, that is the value of the key `name` in an object below depth 1.
@@ -29,7 +39,7 @@ local function take_inner_state(scan, name)
     if top == "container" then needs_state(scan, top) end
   elseif name == "container" then
     if top == "tools" and depth == 3 then needs_state(scan, name) end
-  elseif FILES[name] and top ~= "tools" then
+  elseif FILES[name] and top ~= "tools" and not in_arguments(scan) then
     needs_state(scan, "file")
   end
 end
@@ -45,6 +55,7 @@ end
 local function open_state(scan, name, at, is_list)
   if scan.depth == 2 and name == "context" and is_list then scan.context = at end
   if scan.depth == 4 and scan.names[2] == "tools" and STORES[name] then needs_state(scan, "vector_store") end
+  if name == "s3Location" and scan.names[2] ~= "tools" and not in_arguments(scan) then needs_state(scan, "file") end
 end
 
 -- Takes the end of an object or a list at depth 2. The `context` of Ollama is a conversation as numbers of tokens, which

@@ -196,6 +196,10 @@ async def test_a_conversation_of_one_server_stays_at_the_baseline_though_nothing
         ({"messages": [user()], "metadata": {"agent_id": "ag:1", "file_id": "f"}}, {"state": "none"}),
         ({"messages": [user()], "deferred": True}, {"state": "makes", "why": "background"}),
         ({"background": True, "deferred": False}, {"state": "makes", "why": "background"}),
+        (
+            {"messages": [user([{"image": {"source": {"s3Location": {"uri": "s3://b/k"}}}}])]},
+            {"state": "needs", "why": "file"},
+        ),
         ({"container": {"id": "c1"}}, {"state": "needs", "why": "container"}),
         ({"container": {"skills": [{"type": "custom", "skill_id": "s"}]}}, {"state": "needs", "why": "container"}),
         ({"tools": [{"type": "code_interpreter", "container": "c1"}]}, {"state": "needs", "why": "container"}),

@@ -1,0 +1,43 @@
+"""Envoy (in Lua) and extproc (in Python) agree about which requests only one server can answer."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from extproc.copyable_bodies import reason_not_to_copy
+from tests.extproc.test_copyable_bodies import PLAIN, STATEFUL
+from tests.support.lua_in_process import RequestFacts
+
+FACTS = RequestFacts()
+OWN = {"file_id": "1", "signature": "x", "s3Location": {"uri": "y"}}
+CALLS: dict[str, Any] = {
+    "Anthropic's": {"messages": [{"content": [{"type": "tool_use", "name": "f", "input": OWN}]}]},
+    "Bedrock's": {"messages": [{"content": [{"toolUse": {"name": "f", "input": OWN}}]}]},
+    "Gemini's": {"contents": [{"parts": [{"functionCall": {"name": "f", "args": OWN}}]}]},
+    "nested": {"messages": [{"content": [{"type": "tool_use", "name": "f", "input": {"files": [OWN]}}]}]},
+}
+
+
+def state_of(body: Any) -> object:
+    found = FACTS.of(json.dumps(body).encode())
+    assert not isinstance(found, str)
+    return found.get("needs") or found.get("signed") or found.get("foreign")
+
+
+@pytest.mark.parametrize("name", STATEFUL)
+def test_what_extproc_does_not_copy_for_its_state_is_seen_by_envoy(name: str) -> None:
+    assert state_of(STATEFUL[name])
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_what_extproc_copies_needs_no_state_for_envoy(name: str) -> None:
+    assert not state_of(PLAIN[name])
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_the_arguments_of_a_tool_call_are_the_applications_own(name: str) -> None:
+    assert not state_of(CALLS[name])
+    assert reason_not_to_copy(json.dumps(CALLS[name]).encode()) is None
