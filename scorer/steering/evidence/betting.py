@@ -5,7 +5,7 @@ mean is at most m" has the value E = Π(1 + λ (X_i - m)). Both are e-processes.
 and variance, so the test averages over a few fixed bets. Source: Waudby-Smith & Ramdas, "Estimating means of bounded
 random variables by betting" (2023), the diversified bets of their section 5.4.
 
-See ADR 0250.
+See ADR 0250 and ADR 0533.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from dataclasses import dataclass
 from scorer.steering.evidence.confidence import NO_BOUNDS, Interval, MeanBounds
 from scorer.steering.evidence.mixture import TwoSidedTest
 
-# The bets, as parts of the largest bet with which E cannot become negative, and their weights.
+# The bets, as parts of the largest bet with which E cannot become negative, and their weights: in the evidence against
+# the candidate, and in that in its favour (ADR 0533).
 _PARTS = (0.04, 0.1, 0.2, 0.4, 0.7, 0.95)
-_WEIGHTS = (0.08, 0.12, 0.16, 0.18, 0.18, 0.28)
+_WEIGHTS_AGAINST = (0.06, 0.10, 0.15, 0.15, 0.16, 0.38)
+_WEIGHTS_IN_FAVOUR = (0.08, 0.12, 0.16, 0.18, 0.18, 0.28)
 
 
 def score_of_difference(worse: float) -> float:
@@ -64,7 +66,7 @@ class MeanTest(TwoSidedTest):
     _bounds: MeanBounds
 
     def __init__(self, m: float) -> None:
-        super().__init__(_WEIGHTS, _WEIGHTS)
+        super().__init__(_WEIGHTS_AGAINST, _WEIGHTS_IN_FAVOUR)
         self.m = m
         self._against, self._in_favour = [-part / (1 - m) for part in _PARTS], [part / m for part in _PARTS]
         self.all = self.recent = NO_SCORES

@@ -14,6 +14,7 @@ from bench.simulated_runs import AT, upper_limit
 from scorer.steering.evidence.betting import MeanTest
 
 RUNS = 300
+FIXED = 155  # pairs of a fixed test with foresight, for a mean of -0.06 and the limit -0.03
 
 
 @given(st.floats(0.01, 0.99), st.lists(st.floats(0, 1), min_size=2, max_size=6), st.data())
@@ -45,11 +46,11 @@ def test_the_naive_test_at_the_same_boundary_is_wrong_far_more_often() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("mean", "reference"), [(0.0, 215), (-0.06, 215), (-0.10, 85)])
-def test_power_is_within_1_3_of_the_measured_counts(mean: float, reference: int) -> None:
+@pytest.mark.parametrize(("mean", "most"), [(0.0, 1.3 * 215), (-0.06, 1.2 * FIXED), (-0.10, 1.3 * 85)])
+def test_power_is_within_its_limit(mean: float, most: float) -> None:
     runs = sameness_cases.quality(80, 2, mean, n=1000)
     first = runs.passed if mean == 0 else runs.fail
-    assert np.median(first) <= 1.3 * reference
+    assert np.median(first) <= most
 
 
 def test_a_late_fall_is_seen_within_a_few_hundred_pairs() -> None:
