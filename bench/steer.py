@@ -55,7 +55,7 @@ from scorer.steering.leader.wiring import evidence_kind
 LIMIT_MS = 250.0
 # (rate, higher rate) → the factor by which the median CPU time of a tick may be higher at the higher rate. At 10
 # requests/s, every other flush has no request of the candidate, so a tick has less to do. From 1,000 requests/s on,
-# more requests hardly fill more buckets of a histogram.
+# more requests fill few new buckets of a histogram.
 GROWTH = {(10, 10_000): 1.3, (1_000, 10_000): 1.15}
 QUIET_MS = 10.0
 FLUSH_S = 0.25

@@ -64,30 +64,30 @@ class LiveViews:
         view.pages += 1
         if view.task is None:
             view.task = asyncio.create_task(self._follow(view))
-        seen, told = 0, ""
+        version, problem = 0, ""
         try:
             yield b"retry: 2000\n\n"
-            while await self._changed(view, seen, told):
-                if view.version != seen and view.problem == told:
-                    seen = view.version
+            while await self._changed(view, version, problem):
+                if view.version != version and view.problem == problem:
+                    version = view.version
                     yield event(view.text)
                 else:
-                    told = view.problem
-                    yield event(told, "trouble") if told else event("ok", "alive")
+                    problem = view.problem
+                    yield event(problem, "trouble") if problem else event("ok", "alive")
         finally:
             view.pages -= 1
             if not view.pages:
                 self._views.pop(name, None)
                 view.task.cancel()
 
-    async def _changed(self, view: _View, seen: int, told: str) -> bool:
-        """Wait for a version after ``seen`` or another problem than ``told``, for at most PING_S seconds.
+    async def _changed(self, view: _View, version: int, problem: str) -> bool:
+        """Wait until the version or the problem differs from these values, for at most PING_S seconds.
 
         Return whether the page stays open.
         """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(PING_S), view.changed:
-                await view.changed.wait_for(lambda: view.version != seen or view.problem != told or self._closed)
+                await view.changed.wait_for(lambda: view.version != version or view.problem != problem or self._closed)
         return not self._closed
 
     async def _follow(self, view: _View) -> None:

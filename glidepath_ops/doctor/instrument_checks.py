@@ -34,7 +34,7 @@ def _by_position(subject: str, check: str, results: Mapping[str, int]) -> Findin
         return None
     detail = f"in {inconsistent} of {asked} pairs it chose by the order of the answers, so they count as ties"
     return warn(
-        subject, check, detail, "choose another model for scoring.evaluator: this one hardly tells answers apart"
+        subject, check, detail, "choose another model for scoring.evaluator, whose choices depend less on the order"
     )
 
 

@@ -272,13 +272,13 @@ FAILED_ANSWER = replace(PROOF, kind="error_event")
 
 
 @pytest.mark.parametrize("proof_first", [False, True])
-def test_an_answer_that_failed_with_status_200_is_one_error_and_is_heard_at_once(proof_first: bool) -> None:
-    heard: list[bool] = []
-    counters = TrafficCounters(on_failure=lambda: heard.append(True))
+def test_an_answer_that_failed_with_status_200_is_one_error_and_is_reported_at_once(proof_first: bool) -> None:
+    failures: list[bool] = []
+    counters = TrafficCounters(on_failure=lambda: failures.append(True))
     reports = [lambda: counters.record(GOOD, ID), lambda: counters.count_rejection(FAILED_ANSWER)]
     for report in reversed(reports) if proof_first else reports:
         report()
-    assert heard
+    assert failures
     side = only(counters.flush(10_000))
     assert (side.requests, side.errors, side.error_kinds) == (1, 1, {"error_event": 1})
 

@@ -65,7 +65,7 @@ class RefusalWatchAfterRetreat:
     - ``before``, ``after``: the clients' requests at both sides before the retreat, and at the baseline since then
     - ``since_ms``: the steady time of the retreat; None while none is watched
     - ``from_percent``: the candidate's share before the retreat
-    - ``named``: whether the baseline refuses more requests than before, so that people are told
+    - ``named``: whether the baseline refuses more requests than before, and the status shows this
     """
 
     recent: Recent = field(default_factory=Recent)

@@ -46,10 +46,10 @@ def test_a_work_that_fails_leaves_no_bar(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_the_bytes_of_a_file_are_told_as_its_lines_are_read() -> None:
-    told: list[int] = []
-    lines = list(lines_with_progress(io.BytesIO(b"one\ntwo\nlong line\n"), told.append, 6))
+    advances: list[int] = []
+    lines = list(lines_with_progress(io.BytesIO(b"one\ntwo\nlong line\n"), advances.append, 6))
     assert b"".join(lines) == b"one\ntwo\nlong line\n"
-    assert sum(told) == 18
+    assert sum(advances) == 18
     assert max(map(len, lines)) == 6
 
 

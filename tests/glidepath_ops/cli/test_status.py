@@ -66,8 +66,8 @@ def test_rescued_errors_are_shown_apart_from_errors_that_clients_saw() -> None:
     side = SideStatus(requests=50, errors=9, rescued=6, rescues_failed=2)
     cloud = SideStatus(requests=950, errors=3)
     status = WorkloadStatus("chat", "baking", 25, 1, (5, 25), 0, 0, baseline=cloud, candidate=side)
-    told = "candidate 50 requests, 9 errors (6 answered by the baseline, 2 failed there too); baseline 950 requests, 3"
-    assert str(gates(status).title) == f"chat, this step: {told} errors"
+    text = "candidate 50 requests, 9 errors (6 answered by the baseline, 2 failed there too); baseline 950 requests, 3"
+    assert str(gates(status).title) == f"chat, this step: {text} errors"
     assert from_json(WorkloadStatus, to_json(status)).candidate == side
 
 

@@ -1,8 +1,8 @@
 """The two texts of a comparison, with the results that several signals need: word alignment and code comparison.
 
-Differences in content hardly change the cosine of two texts. Therefore the signals about words use the alignment: the
-divergence of such a signal is the greatest change in an aligned passage, and its relevance is the closeness of the
-wording. Cost: 5 to 20 µs for each signal and 100 words.
+Differences in content change the cosine of two texts only a little. Therefore the signals about words use the
+alignment: the divergence of such a signal is the greatest change in an aligned passage, and its relevance is the
+closeness of the wording. Cost: 5 to 20 µs for each signal and 100 words.
 """
 
 from __future__ import annotations
