@@ -39,7 +39,7 @@ from glidepath_ops.local.stack import Stack
 
 ROOT = Path(__file__).parents[1]
 RATE, SHARE = 50, 50
-WELL_S, FAILING_S, PATIENCE_S = 4.0, 10.0, 30.0
+WELL_S, FAILING_S, TIMEOUT_S = 4.0, 10.0, 30.0
 LIMIT = 40  # errors of clients until the candidate gets no more requests
 REQUEST = {"model": "m", "messages": [{"role": "user", "content": "Hello?"}]}
 
@@ -195,7 +195,7 @@ class System:
         return Row(part, failure, self.errors - before, back_s)
 
 
-async def until(condition: Callable[[], Awaitable[bool]], seconds: float = PATIENCE_S) -> None:
+async def until(condition: Callable[[], Awaitable[bool]], seconds: float = TIMEOUT_S) -> None:
     async with asyncio.timeout(seconds):
         while not await condition():  # noqa: ASYNC110 - the condition is in another process
             await asyncio.sleep(0.05)

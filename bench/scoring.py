@@ -139,7 +139,7 @@ def _peak_mb(pid: int | str) -> float:
 
 # The complete scorer process.
 
-_PATIENCE_S = 300
+_TIMEOUT_S = 300
 CONFIG = """
 backends:
   cloud: {{url: "http://127.0.0.1:1"}}
@@ -188,10 +188,10 @@ def run_worker(pairs: Sequence[tuple[str, str]]) -> dict[str, float]:
 
 
 def _wait_for(client: Any, stream: str, count: int) -> float:
-    deadline = time.monotonic() + _PATIENCE_S
+    deadline = time.monotonic() + _TIMEOUT_S
     while client.xlen(stream) < count:
         if time.monotonic() > deadline:
-            raise TimeoutError(f"{stream}: {client.xlen(stream)} of {count} after {_PATIENCE_S} s")
+            raise TimeoutError(f"{stream}: {client.xlen(stream)} of {count} after {_TIMEOUT_S} s")
         time.sleep(0.005)
     return time.monotonic()
 

@@ -40,8 +40,8 @@ class LastSteering:
     group: str = ""
     age_s: float | None = None
 
-    def live(self, patience_s: float = LIVE_S) -> bool:
-        return self.age_s is not None and self.age_s < patience_s
+    def live(self, within_s: float = LIVE_S) -> bool:
+        return self.age_s is not None and self.age_s < within_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +82,15 @@ def _last_steering(answer: list[bytes]) -> LastSteering:
 
 
 def group_problem(
-    name: str, group: str, leader: str, last: LastSteering, patience_s: float = LIVE_S
+    name: str, group: str, leader: str, last: LastSteering, within_s: float = LIVE_S
 ) -> GroupProblem | None:
     """Return why the scorer group ``group`` does not steer ``name``, a workload in the group's configuration file.
 
     Returns None if the group steers the workload or has no leader yet. ``leader`` is the name of the scorer that
     holds the group's lease, or "" if none does. ``last`` is the group that steered the workload last. That group
-    counts as steering for ``patience_s`` seconds after its last write.
+    counts as steering for ``within_s`` seconds after its last write.
     """
-    if last.live(patience_s):
+    if last.live(within_s):
         return None if last.group == group else _steered_by_other_group(name, group, last.group)
     return _not_steered_by_leader(name, group, leader, last) if leader else None
 

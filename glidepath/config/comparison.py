@@ -169,7 +169,7 @@ class EvaluatorSection(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _no_doubt(cls, value: Any) -> Any:
+    def _refuse_between(cls, value: Any) -> Any:
         if isinstance(value, dict) and "between" in value:
             raise ValueError(
                 "between no longer exists, because pairs are drawn evenly; write sample, the share of the pairs"

@@ -231,8 +231,8 @@ class PairIndexes:
         self._loading: dict[str, asyncio.Task[None]] = {}
         self._locks: dict[str, asyncio.Lock] = {}
 
-    async def of(self, workload: str, patience_s: float) -> PairIndex:
-        """Return the workload's index with the newest results. The first time, wait at most ``patience_s`` for it.
+    async def of(self, workload: str, timeout_s: float) -> PairIndex:
+        """Return the workload's index with the newest results. The first time, wait at most ``timeout_s`` for it.
 
         After this wait, the index may be incomplete. A task then continues to read. Raises RedisError or OSError.
         """
@@ -246,7 +246,7 @@ class PairIndexes:
             index.stored = int(await self._redis.xlen(WorkloadKeys(workload).results))
         task = self._loading.get(workload)
         if task is not None and not index.complete:
-            await asyncio.wait({task}, timeout=patience_s)
+            await asyncio.wait({task}, timeout=timeout_s)
         self._evict(workload)
         return index
 

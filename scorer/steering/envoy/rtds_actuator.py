@@ -25,7 +25,7 @@ from scorer.steering.envoy.actuator import CountersReading, LeaseReading, MayWri
 from scorer.steering.envoy.admin_actuator import AdminActuator
 from scorer.steering.envoy.rtds_leases import LeaseService
 from scorer.steering.envoy.rtds_server import (
-    BIND_PATIENCE_S,
+    BIND_TIMEOUT_S,
     LayerService,
     RtdsServer,
     free_name,
@@ -78,14 +78,14 @@ class RtdsActuator:
         self,
         listen: str,
         may_write: MayWrite,
-        patience_s: float = BIND_PATIENCE_S,
+        bind_timeout_s: float = BIND_TIMEOUT_S,
         admin: AdminActuator | None = None,
         leases: LeaseService | None = None,
     ) -> None:
         self._admin, self._leases = admin, leases
         self._may_write = may_write
         services: list[LayerService] = [self, *([leases] if leases is not None else [])]
-        self._server = RtdsServer(listen, may_write, services, patience_s)
+        self._server = RtdsServer(listen, may_write, services, bind_timeout_s)
         self._streams: dict[str, EnvoyStream] = {}
 
     async def run(self) -> None:

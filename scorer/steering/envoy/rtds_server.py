@@ -27,7 +27,7 @@ from scorer.steering.envoy.runtime_values import RuntimeEntries
 
 TYPE_URL = "type.googleapis.com/envoy.service.runtime.v3.Runtime"
 SERVICE = "envoy.service.runtime.v3.RuntimeDiscoveryService"
-BIND_PAUSE_S, BIND_PATIENCE_S = 0.2, 10.0  # after the second time, ``run`` ends with an error
+BIND_PAUSE_S, BIND_TIMEOUT_S = 0.2, 10.0  # after the second time, ``run`` ends with an error
 
 log = structlog.get_logger()
 
@@ -72,13 +72,13 @@ class RtdsServer:
         listen: str,
         may_write: MayWrite,
         services: Sequence[LayerService],
-        patience_s: float = BIND_PATIENCE_S,
+        bind_timeout_s: float = BIND_TIMEOUT_S,
     ) -> None:
-        self._note_arrivals, self._may_write, self._patience_s = listen, may_write, patience_s
+        self._note_arrivals, self._may_write, self._bind_timeout_s = listen, may_write, bind_timeout_s
         self._services = services
 
     async def run(self) -> None:
-        """Serve until cancelled. Raises ListenError if the address stays in use for ``patience_s`` seconds."""
+        """Serve until cancelled. Raises ListenError if the address stays in use for ``bind_timeout_s`` seconds."""
         server = grpc.aio.server(options=_OPTIONS)
         handler = grpc.stream_stream_rpc_method_handler(
             self._serve_stream,
@@ -107,7 +107,7 @@ class RtdsServer:
 
     async def _bind(self, server: grpc.aio.Server) -> None:
         """Bind the server to its address. A former leader on this host, which hangs or is ending, may still use it."""
-        until = time.monotonic() + self._patience_s
+        until = time.monotonic() + self._bind_timeout_s
         while True:
             try:
                 server.add_insecure_port(self._note_arrivals)

@@ -27,7 +27,7 @@ from scorer.steering.evidence.paired_evidence import PairedErrors, PairedLatency
 # Where the copies decide:
 GROSS_RATIO = 3.0  # the latency of the other requests may be this many times the limit
 GROSS_INCREASE = 0.05  # their error rate may exceed the limit by this
-PATIENCE = 200  # requests of the candidate after which live requests decide if there is no pair of copies
+MOST_WITHOUT_COPIES = 200  # requests of the candidate after which live requests decide if there is no pair of copies
 
 
 class PairedGate(Gate):
@@ -73,7 +73,7 @@ class PairedGate(Gate):
     @property
     def _deciding(self) -> Gate:
         """The gate on live requests that can fail or pass this gate at present."""
-        if self._gross is None or (not self._pairs.compared and self._live.n >= PATIENCE):
+        if self._gross is None or (not self._pairs.compared and self._live.n >= MOST_WITHOUT_COPIES):
             return self._live
         return self._gross
 

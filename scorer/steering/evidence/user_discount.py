@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from scorer.steering.evidence.state_codec import Stored
 
 _KEYS_PER_GAP, _LARGEST_GAP = 8, 8
-_PATIENCE = 4  # a pair counts once this many times the gap's number of pairs of its key have been left out
+_ADMIT_AFTER_GAPS = 4  # a pair counts once this many times the gap's number of pairs of its key have been left out
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class UserDiscount(Stored):
         slot = hashlib.blake2b(key.encode(), digest_size=1).hexdigest()
         gap = min(_LARGEST_GAP, len(self._slots) // _KEYS_PER_GAP)
         seen = self._slots.get(slot) or KeySlot(-1 - gap, 0)
-        if self._admitted - seen.admitted_at <= gap and seen.refused_since < _PATIENCE * gap:
+        if self._admitted - seen.admitted_at <= gap and seen.refused_since < _ADMIT_AFTER_GAPS * gap:
             self._slots[slot] = KeySlot(seen.admitted_at, seen.refused_since + 1)
             return False
         self._admitted += 1

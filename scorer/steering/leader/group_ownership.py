@@ -63,11 +63,11 @@ class GroupOwnership:
         if leader != self._leader:
             self._leader, self._leading_since = leader, self._clock()
         # The lease of a dead leader lasts until it expires, and a new leader needs a moment to begin.
-        patience_s = LIVE_S + self._lease.duration
-        if not self._due() or (leader and self._clock() - self._leading_since < patience_s):
+        limit_s = LIVE_S + self._lease.duration
+        if not self._due() or (leader and self._clock() - self._leading_since < limit_s):
             return
         found = await scorer_groups.last_steering(self._redis, self._workloads)
-        self._report({n: t for n, h in found.items() if (t := self._problem(n, h, leader, patience_s))})
+        self._report({n: t for n, h in found.items() if (t := self._problem(n, h, leader, limit_s))})
 
     def taken(self, workload: str, group: str) -> None:
         """Record that the other group ``group`` steers the workload now, and report this as a problem."""
@@ -82,8 +82,8 @@ class GroupOwnership:
         self._checked = now
         return True
 
-    def _problem(self, name: str, last: LastSteering, leader: str, patience_s: float = LIVE_S) -> GroupProblem | None:
-        return scorer_groups.group_problem(name, self._lease.group, leader, last, patience_s)
+    def _problem(self, name: str, last: LastSteering, leader: str, limit_s: float = LIVE_S) -> GroupProblem | None:
+        return scorer_groups.group_problem(name, self._lease.group, leader, last, limit_s)
 
     def _report(self, found: Mapping[str, GroupProblem]) -> None:
         for name, problem in found.items():

@@ -122,13 +122,13 @@ def _append(path: Path, lines: Sequence[str]) -> tuple[int, OSError | None]:
     """Append the lines to the file. Return how many were written completely, and the error if there was one."""
     written = 0
     try:
-        torn = _ends_in_part_of_a_line(path)
+        partial = _ends_in_part_of_a_line(path)
         with path.open("ab", buffering=0) as file:
             for line in lines:
-                left = (b"\n" if torn else b"") + line.encode() + b"\n"
+                left = (b"\n" if partial else b"") + line.encode() + b"\n"
                 while left:
                     left = left[file.write(left) or 0 :]  # after an incomplete write, the next write raises the error
-                written, torn = written + 1, False
+                written, partial = written + 1, False
     except OSError as error:
         return written, error
     return written, None

@@ -34,7 +34,7 @@ from scorer.steering.planning.unprovable_limits import (
 _MUCH_PER_HOUR = 10_000  # requests; at this rate or above, a p99 is proven within usual holds
 _RAMPS = 1000  # simulated ramps, for the quantiles of the whole time
 _FEW = 4  # a quantile needs about this many samples beyond it: p99 needs 400 samples in all, p95 needs 80
-_PATIENCE_S = 14 * 86400  # a step that takes longer than this counts as undecidable
+_MOST_STEP_S = 14 * 86400  # a step that takes longer than this counts as undecidable
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,8 +264,11 @@ def _obstacle(workload: Workload, step: StepPlan, need: Need, rate: float | None
     few = _too_few(workload, step, need)
     if few is not None:
         return few
-    if time > _PATIENCE_S:
-        return (f"takes more than {duration_text(_PATIENCE_S)}", f" ({need.samples} {need.of}: {duration_text(time)})")
+    if time > _MOST_STEP_S:
+        return (
+            f"takes more than {duration_text(_MOST_STEP_S)}",
+            f" ({need.samples} {need.of}: {duration_text(time)})",
+        )
     return None
 
 

@@ -134,7 +134,7 @@ class _Counting:
         candidate = [side for side in flush.sides if side.side is Side.CANDIDATE]
         live = [side for side in candidate if side.origin is Origin.LIVE and side.requests]
         by_envoy = any(reply.at_fault is AtFault.ENVOY for reply in flush.local_replies)
-        failed, unexpected = recent.candidate_failed or by_envoy or any(map(_harmed, candidate)), 0
+        failed, unexpected = recent.candidate_failed or by_envoy or any(map(_has_failed, candidate)), 0
         if live and ramp.percent <= 0 and not ramp.share_unknown and not drilling:
             unexpected = begun_after(live, flush.from_ms, ramp.since_ms)
         drill_errors = sum(side.errors for side in live) if drilling else 0
@@ -191,6 +191,6 @@ class _Counting:
         return replace(feedback, served_at_ms=at_ms)
 
 
-def _harmed(side: SideOutcomes) -> bool:
+def _has_failed(side: SideOutcomes) -> bool:
     """Return whether a request failed, or a client left after a wait without an answer."""
     return bool(side.errors) or side.aborted_ms.above(_BELOW_LEAST_WAIT) > 0

@@ -19,7 +19,7 @@ EVENT = "baseline_refuses"
 FEWEST = 5  # refused requests before they are announced
 BEFORE_WINDOW, AFTER_WINDOW = 5_000, 500  # requests; the latest one to two windows count
 MOST, FEW = 1.5, 1.2  # announced above the first multiple of the share before, and named until the second one
-SURPRISE = math.log(1e6)  # with an unchanged share, a false announcement has a probability of about 1e-6
+MIN_EXPONENT = math.log(1e6)  # with an unchanged share, a false announcement has a probability of about 1e-6
 WATCHED_MS = 24 * 3600 * 1000  # how long a retreat is watched
 
 
@@ -122,11 +122,11 @@ def _is_named(before: Refused, after: Refused, named: bool) -> bool:
     usual = (before.refused + 1) / (before.requests + 1)  # one more than seen: little is known of few requests
     if named:
         return after.share > FEW * usual
-    unlikely = _surprise(after, usual) > SURPRISE + math.log(after.requests + 1)
+    unlikely = _chernoff_exponent(after, usual) > MIN_EXPONENT + math.log(after.requests + 1)
     return after.refused >= FEWEST and after.share > MOST * usual and unlikely
 
 
-def _surprise(counts: Refused, share: float) -> float:
+def _chernoff_exponent(counts: Refused, share: float) -> float:
     """Return minus the logarithm of Chernoff's bound on the probability of this many refusals if ``share`` is usual."""
     seen = counts.share
     if seen <= share or share >= 1:

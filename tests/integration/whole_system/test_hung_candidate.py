@@ -14,12 +14,12 @@ from tests.support.waiting import eventually
 
 RAMP = {"steps": [50, 100], "shadow_hold": "1h", "hold": "1h", "min_samples": 2}
 GATES = {"sameness": None, "latency": []}
-RATE, PATIENCE_S = 50, 3.0  # requests/s, and the seconds after which a client gives up
+RATE, TIMEOUT_S = 50, 3.0  # requests/s, and the seconds after which a client gives up
 MOST_ERRORS = 40
 
 
 class Clients:
-    """Clients that send requests at a fixed rate, and leave after PATIENCE_S without an answer."""
+    """Clients that send requests at a fixed rate, and leave after TIMEOUT_S without an answer."""
 
     def __init__(self, system: System) -> None:
         self._system = system
@@ -27,7 +27,7 @@ class Clients:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Send requests until ``stop`` is set."""
-        timeout = aiohttp.ClientTimeout(total=PATIENCE_S)
+        timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
         connector = aiohttp.TCPConnector(limit=0)
         async with aiohttp.ClientSession(timeout=timeout, connector=connector) as http, asyncio.TaskGroup() as tasks:
             while not stop.is_set():

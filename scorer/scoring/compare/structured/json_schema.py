@@ -79,12 +79,16 @@ def _checker(schema: str) -> _Checker | None:
         return None
     checker = _Checker(None)
     known = kind.VALIDATORS
-    mine: dict[str, Any] = {"pattern": _pattern, "patternProperties": _pattern_properties, "multipleOf": _multiple_of}
-    mine |= {key: checker.follow(known[key]) for key in ("$ref", "$dynamicRef", "$recursiveRef") if key in known}
-    mine |= {
+    overrides: dict[str, Any] = {
+        "pattern": _pattern,
+        "patternProperties": _pattern_properties,
+        "multipleOf": _multiple_of,
+    }
+    overrides |= {key: checker.follow(known[key]) for key in ("$ref", "$dynamicRef", "$recursiveRef") if key in known}
+    overrides |= {
         key: _unless_patterns(known[key]) for key in ("additionalProperties", "unevaluatedProperties") if key in known
     }
-    checker.validator = extended(kind, mine)(raw)
+    checker.validator = extended(kind, overrides)(raw)
     return checker
 
 

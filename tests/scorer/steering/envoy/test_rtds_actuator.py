@@ -49,7 +49,7 @@ async def test_the_actuator_listens_as_soon_as_the_address_is_free(hanging_leade
 
 async def test_an_address_that_stays_in_use_raises_a_one_line_error(hanging_leader: socket.socket) -> None:
     with pytest.raises(ListenError, match=r"envoy\.rtds_listen: cannot listen on 127\.0\.0\.1:\d+"):
-        await RtdsActuator(address(hanging_leader), lambda: True, patience_s=0).run()
+        await RtdsActuator(address(hanging_leader), lambda: True, bind_timeout_s=0).run()
 
 
 async def test_a_connection_without_data_stays_open_at_any_rate_of_pings(tmp_path: Path) -> None:

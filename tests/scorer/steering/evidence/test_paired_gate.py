@@ -15,7 +15,7 @@ from glidepath.pairs import Ending, PairKind
 from glidepath.sides import Origin, Side
 from glidepath.status_and_decisions import Verdict
 from scorer.steering.evidence import Evidence
-from scorer.steering.evidence.paired_gate import PATIENCE
+from scorer.steering.evidence.paired_gate import MOST_WITHOUT_COPIES
 
 CONFIG = """
 backends: {{cloud: {{url: "http://127.0.0.1:9001"}}, onprem: {{url: "http://127.0.0.1:9002"}}}}
@@ -271,7 +271,7 @@ def test_without_any_pair_of_copies_live_requests_decide(config: Workload) -> No
 
 def test_with_sticky_users_live_requests_do_not_decide_before_there_could_be_pairs() -> None:
     step = Step(workload())
-    for _ in range(PATIENCE // 2):
+    for _ in range(MOST_WITHOUT_COPIES // 2):
         step.live(1, candidate=2.0)
     assert step.verdict("latency_p95").outcome == "inconclusive"
     assert step.verdict("latency_p95").evidence < 0.5
