@@ -244,12 +244,13 @@ class PreferenceGiven:
     """The evaluator's preference on one cross pair.
 
     ``score``: 1 if the evaluator prefers the candidate's answer, 0 if the baseline's, 1/2 if neither. ``verdict``: how
-    the score came about; None if unknown.
+    the score came about; None if unknown. ``equal``: whether it was not asked, because the answers have the same text.
     """
 
     score: float
     verdict: Preference | None = None
     pair: PairRef | None = None
+    equal: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,9 @@ from scorer.steering.evidence.mean_gate import MeanGate
 
 @dataclass(frozen=True, slots=True)
 class PreferenceCounts:
-    """The numbers of judged pairs by their preference. ``ties`` includes ``inconsistent``.
+    """The numbers of judged pairs by their preference. ``ties`` includes ``inconsistent`` and ``equal``.
 
+    ``equal``: the pairs about which the evaluator was not asked, because both answers have the same text.
     ``forfeits``: how many answers lost because they address the evaluator, although it preferred them.
     """
 
@@ -29,6 +30,7 @@ class PreferenceCounts:
     losses: int = 0
     inconsistent: int = 0
     forfeits: int = 0
+    equal: int = 0
 
     @property
     def n(self) -> int:
@@ -43,6 +45,7 @@ class PreferenceCounts:
             self.losses + lost,
             self.inconsistent + (given.verdict is Preference.INCONSISTENT),
             self.forfeits + (given.verdict is Preference.FORFEIT),
+            self.equal + given.equal,
         )
 
 
@@ -69,8 +72,10 @@ class PreferenceGate(MeanGate):
     def message(self) -> str:
         counts = self._counts
         forfeits = f"; {counts.forfeits} lost because the answer addresses its judge" if counts.forfeits else ""
+        asked = counts.n - counts.equal
+        orders = f"; the two orders disagreed in {share_text(counts.inconsistent / asked)} of {asked}" if asked else ""
+        equal = f", {counts.equal} of them equal answers" if counts.equal else ""
         return (
             f"preference {self.value:.3f} over {counts.n} judged pairs, limit at least {self.spec.limit:.3f} "
-            f"({counts.wins} won, {counts.ties} tied, {counts.losses} lost; the two orders disagreed in "
-            f"{share_text(counts.inconsistent / counts.n)}{forfeits})"
+            f"({counts.wins} won, {counts.losses} lost, {counts.ties} tied{equal}{orders}{forfeits})"
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from glidepath.pair_scores import EXACT_CALL, ScoredPair
+from glidepath.pair_scores import EQUAL, EXACT_CALL, ScoredPair
 from glidepath.pairs import PairKind
 from glidepath.sides import Origin
 from scorer.steering.evidence.correctness_gate import true_class
@@ -121,7 +121,8 @@ class ScoredPairs(Stored):
             self._gates.observe(PairCompared(scored.labels, scored.signals, comparable=comparable, pair=pair))
             self._observe_time_per_token(scored)
             if scored.preference is not None:
-                self._gates.observe(PreferenceGiven(scored.preference.score, scored.preference, pair))
+                equal = scored.unjudged == EQUAL
+                self._gates.observe(PreferenceGiven(scored.preference.score, scored.preference, pair, equal))
             if (found := scored.correctness) is not None:
                 self._gates.observe(CorrectnessGiven(found, true_class(found, scored.labels), pair))
         if comparable and scored.sticky and self._match:

@@ -55,9 +55,17 @@ def test_the_verdict_names_wins_ties_losses_and_the_judges_own_inconsistency() -
     verdict = by_gate(evidence)["preference"]
     assert (verdict.outcome, verdict.action, verdict.n) == ("fail", "rollback", 41)
     assert (
-        "(1 won, 9 tied, 31 lost; the two orders disagreed in 22 %; 1 lost because the answer addresses its judge)"
-        in verdict.message
+        "(1 won, 31 lost, 9 tied; the two orders disagreed in 22 % of 41; "
+        "1 lost because the answer addresses its judge)" in verdict.message
     )
+
+
+def test_equal_answers_do_not_hide_that_the_judge_chooses_by_position() -> None:
+    evidence = Evidence.fresh(workload_of(PLAIN), 25, 1000)
+    for one in [judged(Preference.INCONSISTENT)] * 20 + [judged(Preference.TIE, unjudged="equal")] * 60:
+        evidence.fold_scored(one)
+    message = by_gate(evidence)["preference"].message
+    assert "(0 won, 0 lost, 80 tied, 60 of them equal answers; the two orders disagreed in 100 % of 20)" in message
 
 
 def test_pairs_without_a_preference_are_no_data() -> None:
