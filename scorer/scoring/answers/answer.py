@@ -62,7 +62,7 @@ class UnusableReason(StrEnum):
 class Unusable:
     """The result for a body that has no answer to score: the reason, and a ``detail`` of one short line for people.
 
-    ``unknown_format``: whether the body is JSON of no known API.
+    ``unknown_format``: whether the body is JSON of no known API, or XML, an image or the like.
     """
 
     reason: UnusableReason

@@ -89,7 +89,7 @@ def read_body(content_type: str, body: bytes) -> Body:
     if kind in ("text/plain", "text/markdown") and not head.startswith(("{", "[")):
         return _read_text_or_sse(body) if looks_like_sse(head) else PlainText(_text(body))
     if kind in _OTHER_TYPES or kind.startswith(_OTHER_KINDS):
-        raise unsupported(f"content type {kind}")
+        raise unsupported(f"content type {kind}", unknown_format=True)
     if head.startswith(("{", "[")):
         return _read_text_or_json(body, kind)
     if looks_like_sse(head):

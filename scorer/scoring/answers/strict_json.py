@@ -28,9 +28,9 @@ _LITERALS = ("true", "false", "null")
 class UnusableBodyError(Exception):
     """A body cannot be used. ``outcome`` is the :class:`Unusable` that ``extract`` returns."""
 
-    def __init__(self, reason: UnusableReason, detail: str) -> None:
+    def __init__(self, reason: UnusableReason, detail: str, *, unknown_format: bool = False) -> None:
         super().__init__(detail)
-        self.outcome = Unusable(reason, clean(detail[:300]))
+        self.outcome = Unusable(reason, clean(detail[:300]), unknown_format)
 
 
 def malformed(detail: str) -> UnusableBodyError:
@@ -41,8 +41,8 @@ def truncated(detail: str) -> UnusableBodyError:
     return UnusableBodyError(UnusableReason.TRUNCATED, detail)
 
 
-def unsupported(detail: str) -> UnusableBodyError:
-    return UnusableBodyError(UnusableReason.UNSUPPORTED, detail)
+def unsupported(detail: str, *, unknown_format: bool = False) -> UnusableBodyError:
+    return UnusableBodyError(UnusableReason.UNSUPPORTED, detail, unknown_format=unknown_format)
 
 
 def too_large(detail: str) -> UnusableBodyError:

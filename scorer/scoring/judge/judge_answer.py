@@ -34,31 +34,27 @@ def judge_answer(
         return ()
     if fault := failed_answer(status, content_type, body, cut=cut):
         return (fault,)
-    if unusable := "" if cut else _unusable(expected, found):
+    if unusable := "" if cut else _unusable(content_type, expected, found):
         return (FoundFault(AnswerFault.UNUSABLE, unusable),)
     if isinstance(found, Unusable):
         return ()
     return (*call_and_schema_faults(found.first, expected), *text_faults(found.first, expected))
 
 
-def _unusable(expected: Expectation, found: Extracted | Unusable) -> str:
+def _unusable(content_type: str, expected: Expectation, found: Extracted | Unusable) -> str:
     """Return why a client of the request's API cannot use an answer in which the bounded check finds no failure, or "".
 
     It is a defect and not a failure, because extproc, which makes the bounded check, has counted the answer as good.
     """
+    known_api = expected.surface is not Surface.UNKNOWN
     if isinstance(found, Unusable):
-        unreadable = found.reason in _WITHOUT_ANSWER or (
-            found.unknown_format and expected.surface is not Surface.UNKNOWN
-        )
+        unreadable = found.reason in _WITHOUT_ANSWER or (found.unknown_format and known_api)
         return found.detail or found.reason.value if unreadable else ""
+    if found.surface is Surface.PLAIN_TEXT and known_api and content_type:  # a file of pairs has no content type
+        return "plain text instead of JSON"
     first = found.first
-    if (
-        not found.choices
-        or first.finish_reason not in _ENDED
-        or first.text.strip()
-        or first.tool_calls
-        or first.refusal
-    ):
+    said = first.text.strip() or first.tool_calls or first.refusal
+    if said or not found.choices or first.finish_reason not in _ENDED:
         return ""
     return "only reasoning" if first.reasoning else "no content"
 

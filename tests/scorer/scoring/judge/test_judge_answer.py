@@ -119,6 +119,8 @@ THOUGHT = {"candidates": [{"content": {"parts": [{"text": "Hm.", "thought": True
         (THOUGHT, ASK, "application/json"),  # no content
         ({"generated_text": ""}, ASK, "application/json"),
         ({"error_code": 336003, "error_msg": "too long"}, ASK, "application/json"),  # of no known API
+        ("<Error><Code>AccessDenied</Code></Error>", ASK, "application/xml"),
+        ("upstream request timeout", ASK, "text/plain"),
     ],
 )
 def test_an_unusable_answer_that_extproc_takes_for_good_is_a_defect(
@@ -132,10 +134,14 @@ def test_an_unusable_answer_that_extproc_takes_for_good_is_a_defect(
 
 
 def test_a_format_that_nobody_knows_is_no_fault_at_a_path_that_nobody_knows() -> None:
-    raw = b'{"reply": "Sunny."}'
-    found = extract(path="/ask", content_type="", status=200, request_body=b"{}", response_body=raw)
     expected = expectation("/ask", b"{}")
-    assert judge_answer(status=200, content_type="", body=raw, cut=False, expected=expected, found=found) == ()
+    for raw, kind in ((b'{"reply": "Sunny."}', "application/json"), (b"Sunny.", "text/plain"), (b"<a/>", "text/xml")):
+        found = extract(path="/ask", content_type=kind, status=200, request_body=b"{}", response_body=raw)
+        assert judge_answer(status=200, content_type=kind, body=raw, cut=False, expected=expected, found=found) == ()
+
+
+def test_plain_text_in_a_file_of_pairs_is_no_fault() -> None:
+    assert kinds("It is sunny in Lima today.", kind="") == []
 
 
 @pytest.mark.parametrize("status", [400, 429, 500, 503])
