@@ -161,7 +161,7 @@ def _document_fault(doc: dict[str, object], body: bytes) -> FoundFault | None:
 
 
 def _has_content(body: bytes) -> bool:
-    """Return whether there is content that a client can use. After long reasoning, it is at the end."""
+    """Return whether there is content that a client can use. After long reasoning, the content is at the end."""
     return _CONTENT.search(body, max(0, len(body) - TAIL)) is not None or _CONTENT.search(body) is not None
 
 

@@ -86,7 +86,7 @@ class Workload(Section):
 
     @property
     def assigned_by_user(self) -> bool:
-        """Whether all requests of a user go to the same side between two steps: not by random, not by conversation."""
+        """Whether a user stays on one side during a step. False for assignment at random or by conversation."""
         return self.sticky is not None and not (self.sticky.random or self.sticky.conversation)
 
     @property

@@ -69,9 +69,9 @@ def command(
 
 
 def erasure(settings: Config, workload: str, user: str, request_id: str) -> Erasure:
-    """Return what selects the pairs of a user, or of a request, in one workload.
+    """Return the selection of the pairs of a user, or of a request, in one workload.
 
-    A user's value can have come from a header or from a body, whatever ``sticky`` says now.
+    A user's value may have come from a header or from a body, because ``sticky`` may have changed since.
     """
     if not user:
         return Erasure(request_id=request_id)

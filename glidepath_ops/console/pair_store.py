@@ -23,8 +23,8 @@ from glidepath_ops.pairs.pair_dataset import line_of, record_of
 from glidepath_ops.pairs.read_pairs import StoredPair, find_pair, with_body
 from glidepath_ops.pairs.select_pairs import request_id
 
-PATIENCE_S = 0.15  # how long a page waits for an index that is still being read
-WHOLE_PATIENCE_S = 60.0  # how long an answer without a page, which cannot say that something is missing, waits
+PAGE_WAIT_S = 0.15  # how long a page waits for an index that is still being read
+WHOLE_WAIT_S = 60.0  # how long an answer other than a page waits for a complete index
 MOST_LISTED = 5000  # of the pairs that a search finds
 MOST_EXPORTED = 100_000
 LOOK_BACK = 20_000  # results that are searched for a pair that the index lacks
@@ -71,7 +71,7 @@ class PairStore:
         if found is not None and found.complete and time.monotonic() - at < _FOUND_S:
             return found
         labels = await self._labels_of(workload)
-        index = await self.indexes.of(workload, PATIENCE_S)
+        index = await self.indexes.of(workload, PAGE_WAIT_S)
         found = _searched(index, query, labels, MOST_LISTED)
         if len(self._searches) >= _MOST_SEARCHES:
             self._searches.pop(next(iter(self._searches)))
@@ -81,7 +81,7 @@ class PairStore:
     async def search_all(self, workload: str, query: PairQuery, most: int) -> Search:
         """Return a search in all stored results, with at most ``most`` pairs. Raises UnreachableError if it is late."""
         labels = await self._labels_of(workload)
-        index = await self.indexes.of(workload, WHOLE_PATIENCE_S)
+        index = await self.indexes.of(workload, WHOLE_WAIT_S)
         if not index.complete:
             raise UnreachableError("the results are still being read; try again in a minute")
         return _searched(index, query, labels, most)
@@ -100,7 +100,7 @@ class PairStore:
 
     async def find(self, workload: str, pair_id: str) -> StoredPair:
         """Return the pair with its result and bodies, as far as they are stored. Raises InputError if it is unknown."""
-        index = await self.indexes.of(workload, PATIENCE_S)
+        index = await self.indexes.of(workload, PAGE_WAIT_S)
         place = index.place_of(pair_id)
         if place is not None and (full := await self._result(workload, index.ids[place])) is not None:
             return await with_body(self._redis, workload, full)

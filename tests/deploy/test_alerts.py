@@ -27,7 +27,7 @@ COVERAGE = f"glidepath_extproc_coverage_total{{{CHAT}"
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """``series``: a series → its values, one each ``interval``, in promtool's form (start+step x count).
+    """``series``: a series → its values, one per ``interval``, in promtool's form (start+step x count).
 
     All times are in minutes. Prometheus forgets a value after five minutes, so ``interval`` is less.
     """

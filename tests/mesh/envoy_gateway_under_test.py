@@ -93,7 +93,7 @@ async def split_on_envoy_gateway(
     filters: Sequence[Any] = (),
     **workload: Any,
 ) -> AsyncIterator[tuple[Parts, EnvoyGateway]]:
-    """Run Envoy Gateway with a split that serves and a policy that is in force as a whole.
+    """Run Envoy Gateway with a working split and with a policy that is completely in force.
 
     ``candidate``, ``onprem`` and ``workload`` are those of `parts`, ``filters`` those of the user's rule.
     """

@@ -90,7 +90,7 @@ async def split_on_istio(
     onprem: Mapping[str, Any] | None = None,
     **workload: Any,
 ) -> AsyncIterator[tuple[Mesh, Istio]]:
-    """Run Istio with a split that serves. Its validation takes all resources, and Envoy refuses none until the end.
+    """Run Istio with a working split. Check that Istio and Envoy accept all resources.
 
     ``candidate``, ``onprem`` and ``workload`` are those of `parts`.
     """

@@ -44,7 +44,7 @@ def judge_answer(
 def _unusable(content_type: str, expected: Expectation, found: Extracted | Unusable) -> str:
     """Return why a client of the request's API cannot use an answer in which the bounded check finds no failure, or "".
 
-    It is a defect and not a failure, because extproc, which makes the bounded check, has counted the answer as good.
+    Such an answer has a defect but is no failure, because extproc, which does the bounded check, counted it as good.
     """
     known_api = expected.surface is not Surface.UNKNOWN
     if isinstance(found, Unusable):

@@ -41,7 +41,7 @@ def _differing(asked: str, text: str, requested: Requested) -> str:
 
 
 def _other_script(prompt: str, text: str, requested: Requested) -> str:
-    """Return the scripts if the answer is in another script than the request, and neither has it in passing.
+    """Return the main scripts of the request and of the answer if they clearly differ; otherwise "".
 
     A short text in a script of its own shows its language, although the detector needs a longer one.
     """

@@ -200,7 +200,7 @@ class JudgingQueue:
         return finding
 
     def _record(self, finding: Finding) -> None:
-        """Tell the circuit breaker, and log the first pause and its end. Pauses without a success between are one."""
+        """Record a result in the circuit breaker. Log the first pause, and the first success after it."""
         self._breaker.record(bool(finding.fields), time.monotonic())
         if finding.fields and self._paused:
             self._paused = False

@@ -1,4 +1,4 @@
-"""Which pairs ``glidepath erase --user`` selects after a change of the configuration."""
+"""The pairs that ``glidepath erase --user`` selects after a change of the configuration."""
 
 from __future__ import annotations
 

@@ -187,7 +187,7 @@ async def test_an_export_has_the_old_results_too_while_pages_do_not_wait_for_the
 ) -> None:
     await store_three(redis_client)
     monkeypatch.setattr(pair_index, "PAGE", 1)
-    monkeypatch.setattr(pair_store, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(pair_store, "PAGE_WAIT_S", 0.0)
     monkeypatch.setattr(pair_store, "MOST_LISTED", 2)
     async with console_client(console_config(tmp_path, valid_yaml, redis_url), redis_client) as (client, _):
         answer = await client.get(path)
