@@ -1,4 +1,7 @@
-"""Redacts the label of feedback before it is stored, because people write names and addresses into such texts, too."""
+"""Redacts the labels of feedback and the notes on judgements before they are stored.
+
+People write names and addresses into such texts, too.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +14,18 @@ from glidepath.feedback import MAX_LABEL_CHARS, GivenFeedback
 
 
 class LabelRedactor:
-    """Applies the patterns of the ``redaction`` section to labels, as extproc does to bodies. It is thread-safe."""
+    """Applies the patterns of the ``redaction`` section to texts, as extproc does to bodies. It is thread-safe."""
 
     def __init__(self, section: RedactionSection) -> None:
         self._redactor = Redactor(section)
 
     def __call__(self, given: GivenFeedback) -> GivenFeedback:
-        """Return the feedback with its label redacted. A label that cannot be redacted in time is left out."""
-        if not given.label:
-            return given
+        """Return the feedback with its label redacted."""
+        return replace(given, label=self.redacted(given.label)[: 2 * MAX_LABEL_CHARS]) if given.label else given
+
+    def redacted(self, text: str) -> str:
+        """Return the text redacted. A text that cannot be redacted in time is left out."""
         try:
-            text = self._redactor.redact(given.label.encode("utf-8", "replace"), "text/plain").decode(
-                "utf-8", "replace"
-            )
+            return self._redactor.redact(text.encode("utf-8", "replace"), "text/plain").decode("utf-8", "replace")
         except NotRedactedError:
-            text = MARK
-        return replace(given, label=text[: 2 * MAX_LABEL_CHARS])
+            return MARK

@@ -47,6 +47,7 @@ from glidepath_ops.pairs.read_pairs import (
 )
 from glidepath_ops.pairs.select_pairs import newest_first, request_id, worst_first
 from glidepath_ops.pairs.show_pairs import page, rows
+from glidepath_ops.redact_feedback_labels import LabelRedactor
 
 MOST_RESULTS = 100_000
 DEFAULT_RESULTS = 10_000
@@ -199,8 +200,8 @@ def label_pair(
 ) -> None:
     """Record whether the candidate's answer of a pair is acceptable in place of the baseline's.
 
-    A later judgement replaces an earlier one. The pair is kept for retention.kept_age, like pairs that a decision
-    names.
+    A later judgement replaces an earlier one. The note is redacted before it is stored. The pair is kept for
+    retention.kept_age, like pairs that a decision names.
     """
     if len(note) > 500:
         raise InputError(f"--note: must have at most 500 characters (got {len(note)})")
@@ -208,7 +209,9 @@ def label_pair(
     async def work(settings: Config, redis: RedisClient) -> tuple[PairLabel, bool, int]:
         name = only_workload(settings, workload)
         stored = await _found(redis, name, pair_id, look_back)
-        label = PairLabel(_id_of(stored), judgement, actor(), unix_ms(), note)
+        label = PairLabel(
+            _id_of(stored), judgement, actor(), unix_ms(), LabelRedactor(settings.redaction).redacted(note)
+        )
         removed = await store_label(redis, name, settings.retention, label)
         entry = stored.result.entry if stored.result else ""
         count = await keep_pairs(redis, name, settings.retention, [(label.pair_id, entry)])

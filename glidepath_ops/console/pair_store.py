@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
@@ -22,6 +23,7 @@ from glidepath_ops.console.pair_query import PairQuery
 from glidepath_ops.pairs.pair_dataset import line_of, record_of
 from glidepath_ops.pairs.read_pairs import StoredPair, find_pair, with_body
 from glidepath_ops.pairs.select_pairs import request_id
+from glidepath_ops.redact_feedback_labels import LabelRedactor
 
 PAGE_WAIT_S = 0.15  # how long a page waits for an index that is still being read
 WHOLE_WAIT_S = 60.0  # how long an answer other than a page waits for a complete index
@@ -61,6 +63,7 @@ class PairStore:
 
     def __init__(self, config: Config, redis: RedisClient) -> None:
         self._config, self._redis = config, redis
+        self._redactor = LabelRedactor(config.redaction)
         self.indexes = PairIndexes(redis, min(config.console.index, config.retention.results))
         self._searches: dict[tuple[str, str], tuple[float, Search]] = {}
         self._labels: dict[str, tuple[float, Mapping[str, PairLabel]]] = {}
@@ -138,7 +141,8 @@ class PairStore:
         """Store a person's judgement, and keep the pair. Raises InputError if the pair is not stored."""
         stored = await self.find(workload, pair_id)
         known = stored.result.pair_id if stored.result else stored.pair.id if stored.pair else pair_id
-        label = PairLabel(known, judgement, who, unix_ms(), note)
+        redacted = await asyncio.to_thread(self._redactor.redacted, note)
+        label = PairLabel(known, judgement, who, unix_ms(), redacted)
         await store_label(self._redis, workload, self._config.retention, label)
         entry = stored.result.entry if stored.result else ""
         await keep_pairs(self._redis, workload, self._config.retention, [(known, entry)])

@@ -171,6 +171,13 @@ async def test_a_label_can_be_printed_as_json(pairs: StoredPairs) -> None:
     assert (label["bodies_kept"], label["labels_removed"]) == (True, 0)
 
 
+async def test_the_note_of_a_label_is_redacted(pairs: StoredPairs) -> None:
+    pairs.file.write_text(pairs.file.read_text() + "redaction: {builtin: [email]}\n")
+    label = json.loads(await pairs.run("label", "bad", "not", "--note", "says bob@example.com", "--json"))
+    assert label["note"] == "says [redacted]"
+    assert b"bob" not in (await pairs.client.hvals(CHAT.labels))[0]
+
+
 async def test_a_label_without_bodies_says_so(pairs: StoredPairs) -> None:
     await pairs.client.delete(CHAT.pairs)
     assert "cannot be exported with its texts" in await pairs.run("label", "bad", "unsure")

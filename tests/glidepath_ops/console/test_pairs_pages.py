@@ -153,9 +153,10 @@ async def test_a_judgement_is_stored_with_who_and_keeps_the_pair(
     tmp_path: Path, valid_yaml: str, redis_url: str, redis_client: Any
 ) -> None:
     await store_three(redis_client)
-    config = console_config(tmp_path, valid_yaml, redis_url, WITH_TOKEN)
+    redacting = valid_yaml + "redaction: {builtin: [email]}\n"
+    config = console_config(tmp_path, redacting, redis_url, WITH_TOKEN)
     async with console_client(config, redis_client) as (client, _):
-        body = {"id": "far", "label": "not", "note": "wrong fee", "who": "Ana"}
+        body = {"id": "far", "label": "not", "note": "wrong fee, says bob@example.com", "who": "Ana"}
         path = "/api/workloads/chat/label"
         assert (await client.put(path, json=body, headers=BEARER)).status_code == 200
         assert (await client.put(path, json={**body, "label": "good"}, headers=BEARER)).status_code == 400
@@ -165,7 +166,7 @@ async def test_a_judgement_is_stored_with_who_and_keeps_the_pair(
         assert [one["id"] for one in labelled] == ["far"]
         assert "Judged not by Ana (console)" in (await client.get(PAIR, params={"id": "far"}, headers=BEARER)).text
     label = (await read_labels(redis_client, "chat", 10))["far"]
-    assert (label.who, label.note) == ("Ana (console)", "wrong fee")
+    assert (label.who, label.note) == ("Ana (console)", "wrong fee, says [redacted]")
     assert await redis_client.hexists("glidepath:{chat}:kept", "far")
 
 
