@@ -1,10 +1,11 @@
 """The classes of calls to an AI server: one table for Envoy's routes, for extproc and for the extractors of answers.
 
-| class | calls of this class | treatment | |---|---|---| | inference | a POST that computes an answer | split, and
-copied if the extractors can read the answer | | stateful | calls about a conversation that the server keeps, such as
-threads | go to the baseline, never copied | | management | files, batches, models, other changes of a server | go to
-the baseline; not renamed, retried or copied | | upgrade | WebSocket, even on an inference path | passed through to the
-baseline | | unknown | all others | go to the baseline, never copied |
+- ``inference``: a POST that computes an answer. It is split, and copied if the extractors can read the answer.
+- ``stateful``: a call about state that the server keeps, such as threads. It goes to the baseline and is never copied.
+- ``management``: files, batches, models and other changes of a server. Such a call goes to the baseline, and is not
+  renamed, retried or copied.
+- ``upgrade``: a WebSocket, even on an inference path. It is passed through to the baseline.
+- ``unknown``: all other calls. They go to the baseline and are never copied.
 
 The patterns use only syntax that RE2 (Envoy) and Python read alike. See ADR 0300.
 """
