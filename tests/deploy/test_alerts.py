@@ -135,6 +135,16 @@ CASES = (
     ),
     Case("GlidepathExtprocDropping", {f'{COVERAGE}, reason="lost_buffer"}}': "0x20 0+10x60"}, 20, 45),
     Case("GlidepathPairsWait", {f"glidepath_scorer_queue_pairs{{{CHAT}}}": "10x5 5000x60"}, 15, 40),
+    Case(
+        "GlidepathInstrumentFails",
+        {
+            f'glidepath_instrument_pairs_total{{{CHAT}, instrument="evaluator", outcome="judged"}}': "0+10x10 100x60",
+            f'glidepath_instrument_pairs_total{{{CHAT}, instrument="evaluator", outcome="paused"}}': "0x10 0+9x60",
+            f'glidepath_instrument_pairs_total{{{CHAT}, instrument="verifier", outcome="rate"}}': "0+9x70",
+        },
+        15,
+        50,
+    ),
     Case("GlidepathTickFails", {f"glidepath_steer_errors_total{{{CHAT}}}": "0x5 1x60"}, 5, 8),
     Case("GlidepathNotSteered", {'glidepath_workloads_not_steered{job="s"}': "0x5 2x60"}, 8),
     Case(
