@@ -108,7 +108,7 @@ def cheap_features(left: str, right: str, cosine: float) -> list[float]:
 
 
 def _counted(text: str) -> tuple[list[str], list[str], int]:
-    """Return the words of a text, its numbers, and how many negations it has."""
+    """Return the words of a text, its numbers, and the number of its negations."""
     words = [word.casefold() for word in _WORD.findall(text)]
     denials = sum(word in _DENIALS for word in words) + text.count("n't")
     return words, [word for word in words if word[0].isdigit()], denials

@@ -31,7 +31,7 @@ class ControlPlanes:
 
     @property
     def istiod(self) -> Path:
-        """Serves Istio's xDS from files: ``istiod HOST:PORT KUBERNETES_OBJECTS ISTIO_CONFIG...``."""
+        """The program that serves Istio's xDS from files: ``istiod HOST:PORT KUBERNETES_OBJECTS ISTIO_CONFIG...``."""
         return self.folder / "istiod"
 
     @property

@@ -90,7 +90,7 @@ async def test_a_workload_bears_the_same_part_of_shared_gpus_whether_it_is_asked
 
 
 async def test_the_picture_of_the_savings_ends_at_the_amount_of_the_table(file: Path, redis_client: Any) -> None:
-    """Also with a gap in the history, in which GPUs cost as much as before."""
+    """In this history, a period is missing. During it, GPUs cost as much as before."""
     await record(redis_client)
     periods = WorkloadKeys("chat").history(LEVELS[0].name)
     [_, (missing, _), _] = await redis_client.xrange(periods)
