@@ -22,8 +22,11 @@ def examine_instruments(subject: str, workload: str, counts: Mapping[str, int]) 
             results = {outcome: counted.pop(outcome, 0) for outcome in with_result}
             check = f"{workload}: {instrument}"
             found = _finding(subject, check, sum(results.values()), counted)
-            by_position = _by_position(subject, check, results) if found.level is Severity.OK else None
-            yield by_position or found
+            by_position = _by_position(subject, check, results)
+            if by_position is None or found.level is not Severity.OK:
+                yield found
+            if by_position is not None:
+                yield by_position
 
 
 def _by_position(subject: str, check: str, results: Mapping[str, int]) -> Finding | None:

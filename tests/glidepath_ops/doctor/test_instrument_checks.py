@@ -35,6 +35,13 @@ def test_an_instrument_that_often_fails_is_found(counts: dict[str, int], level: 
     assert bool(found.remedy) == (level is not Severity.OK)
 
 
+def test_an_evaluator_that_failed_for_a_while_is_also_reported_if_it_chooses_by_position() -> None:
+    counts = {"evaluator inconsistent": 30, "evaluator paused": 900}
+    failing, by_position = examine_instruments("redis", "chat", counts)
+    assert failing.detail.startswith("no result for 900 of 930 pairs")
+    assert "in 30 of 30 pairs it chose by the order" in by_position.detail
+
+
 def test_an_instrument_that_was_not_asked_has_no_finding_and_both_have_one_each() -> None:
     assert list(examine_instruments("redis", "chat", {})) == []
     both = {"chat": {"evaluator judged": 1, "verifier verified": 1}}
