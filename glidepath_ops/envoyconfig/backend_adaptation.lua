@@ -1,5 +1,5 @@
--- Adapts a request to the backend of the current attempt: model, path, host, headers and credentials.
--- Runs as an upstream filter, once per attempt.
+-- Adapts a request to the backend of the current attempt: model, path, host, headers and credentials. Runs as an
+-- upstream filter, once per attempt.
 --
 -- Envoy keeps the header changes of attempt 1 for attempt 2, but starts again from the client's body. So every attempt
 -- sets every header that can differ, from the client's values (filter state glidepath.client.*) and from SIDES.
@@ -8,10 +8,11 @@
 -- (whether a second attempt is possible), NAMES (headers that can differ), CREDENTIALS (set of header names), RENAMES
 -- (whether a side has its own model), SECRETS (set of query parameters that carry a credential), HARMLESS (query
 -- parameters that never do: "word" if only a short word of at most MAX_VALUE characters, "any" if any value), PATHS
--- (whether a side's path or query differs), RETRIES (whether there can be a second attempt: FALLBACK, or a side with `without`
--- "refused"), PASSED and PASSED_PREFIXES (headers that pass to any side), ONLY_PASSED (whether a side has `passed`, and so gets
--- no others), REDIRECTS (whether a side has `origins`: the URLs that name it). A side with `restore` gets what the route made of the request, without any change. A side with `without` gets no
--- reasoning of another server: "always", or after it has "refused" the request.
+-- (whether a side's path or query differs), RETRIES (whether there can be a second attempt: FALLBACK, or a side with
+-- `without` "refused"), PASSED and PASSED_PREFIXES (headers that pass to any side), ONLY_PASSED (whether a side has
+-- `passed`, and so gets no others), REDIRECTS (whether a side has `origins`: the URLs that name it). A side with
+-- `restore` gets what the route made of the request, without any change. A side with `without` gets no reasoning of
+-- another server: "always", or after it has "refused" the request.
 
 local ORIGINAL_PATH = "x-envoy-original-path" -- Envoy writes it if the route rewrites the path
 local JSON_CALLS = {
@@ -24,8 +25,8 @@ local function trim(text)
   return (text:gsub("^%s+", ""):gsub("%s+$", ""))
 end
 
--- Returns whether the body is an upload, which is not buffered. The calls of JSON_CALLS take JSON only, and some servers
--- read it whatever the content type says.
+-- Returns whether the body is an upload, which is not buffered. The calls of JSON_CALLS take JSON only, and some
+-- servers read it whatever the content type says.
 local function is_upload(kind, path)
   local bare = path:match("^[^?]*"):gsub("/+$", "")
   for _, ending in ipairs(JSON_CALLS) do
@@ -105,12 +106,11 @@ local function rename_in_path(path, side)
   return path
 end
 
--- Returns whether a form, such as one with a recording to transcribe, names the model of another backend: in a part of the
--- form, which is not replaced.
+-- Returns whether a form, such as one with a recording to transcribe, names the model of another backend: in a part of
+-- the form, which is not replaced.
 local function names_other_model(side, headers, path)
-  if not (FALLBACK and side.candidate and side.model) or not (headers:get("content-type") or ""):lower():find("^multipart/") then
-    return false
-  end
+  if not (FALLBACK and side.candidate and side.model) then return false end
+  if not (headers:get("content-type") or ""):lower():find("^multipart/") then return false end
   for _, form in ipairs(MODELS_IN_PATHS) do
     if path:match("^[^?]*"):match(form) then return false end
   end
@@ -170,14 +170,16 @@ local function restore_headers(headers, state, side, known, first)
   put(headers, "content-length", known.length)
 end
 
--- Lets Envoy ask the baseline instead of the candidate, which would get the model's name of another backend: the candidate
--- gets no content, and its answer is replaced (see envoy_on_response). Envoy does not retry an answer of Lua's own.
+-- Lets Envoy ask the baseline instead of the candidate, which would get the model's name of another backend: the
+-- candidate gets no content, and its answer is replaced (see envoy_on_response). Envoy does not retry an answer of
+-- Lua's own.
 local function leave_to_baseline(metadata, body)
   metadata:set("glidepath", "left", true)
   return body:setBytes("")
 end
 
--- Returns whether what another server may have made is taken out. `facts`: nil for a copy, whose answer nobody waits for.
+-- Returns whether what another server may have made is taken out. `facts`: nil for a copy, whose answer nobody waits
+-- for.
 local function is_without(side, facts, first)
   if side.without == nil then return false end
   if facts == nil then return true end
@@ -266,8 +268,8 @@ function envoy_on_request(handle)
   if length ~= nil then adapt_length(headers, length) end
 end
 
--- Notes the 3xx or 4xx of the candidate, which the access log does not show once the baseline has answered. The latest attempt
--- is the one that answers, unless Envoy waits for two at once; then the candidate's answer is not noted.
+-- Notes the 3xx or 4xx of the candidate, which the access log does not show once the baseline has answered. The latest
+-- attempt is the one that answers, unless Envoy waits for two at once; then the candidate's answer is not noted.
 local function note_refusal(handle, headers)
   local metadata = handle:streamInfo():dynamicMetadata()
   local known = metadata:get("glidepath")

@@ -1,9 +1,9 @@
--- Limits the bytes of copied bodies that Envoy holds for extproc.
--- Runs as an upstream filter of extproc's cluster, once per gRPC stream.
+-- Limits the bytes of copied bodies that Envoy holds for extproc. Runs as an upstream filter of extproc's cluster, once
+-- per gRPC stream.
 --
--- Nothing else limits them: a client never waits for extproc, so the copies wait in Envoy's memory. All bytes of an open
--- stream count, because Envoy does not tell which of them extproc has read. A stream that reaches a limit gets one empty
--- message instead of the rest, which tells extproc that the copy is not complete.
+-- Nothing else limits them: a client never waits for extproc, so the copies wait in Envoy's memory. All bytes of an
+-- open stream count, because Envoy does not tell which of them extproc has read. A stream that reaches a limit gets one
+-- empty message instead of the rest, which tells extproc that the copy is not complete.
 --
 -- Defined above this text: STREAM_BYTES and WORKER_BYTES, the limits of one stream, and of all streams of a worker
 -- thread (each thread has a Lua state of its own).

@@ -1,5 +1,6 @@
--- Takes out of a JSON body what only the server that has made it may accept: reasoning that it has signed or encrypted, and
--- its ids of tool calls, which become ids that every server accepts. Uses the tokens of json_tokens.lua and their bounds.
+-- Takes out of a JSON body what only the server that has made it may accept: reasoning that it has signed or encrypted,
+-- and its ids of tool calls, which become ids that every server accepts. Uses the tokens of json_tokens.lua and their
+-- bounds.
 
 local ANY_SIGNATURE = '"skip_thought_signature_validator"' -- what Gemini accepts in place of a signature
 local DEEPEST = 7 -- containers whose keys are read
@@ -19,7 +20,8 @@ for _, names in ipairs({ REASONING, SIGNATURES, TOOL_IDS }) do
   for name in pairs(names) do KEYS[name] = true end
 end
 
--- Returns an id of nine letters and digits, which Mistral, Anthropic and OpenAI accept; always the same one for the same id.
+-- Returns an id of nine letters and digits, which Mistral, Anthropic and OpenAI accept; always the same one for the
+-- same id.
 local function short_id(text)
   if text:find("^%w%w%w%w%w%w%w%w%w$") then return text end
   local a, b = -2128831035, 1540483477
@@ -52,8 +54,8 @@ local function rewrite_id(scan, span)
   if short ~= text then edit(scan, first + 1, last - 1, short) end
 end
 
--- Removes a member or an element with all that is in it. `owner`: where the object or list begins that has it. Neighbours
--- become one span, so that one comma too many is found at its end.
+-- Removes a member or an element with all that is in it. `owner`: where the object or list begins that has it.
+-- Neighbours become one span, so that one comma too many is found at its end.
 local function remove(scan, owner, first, last)
   local edits = scan.edits
   while #edits > 0 and edits[#edits][1] > first and edits[#edits][2] <= last do edits[#edits] = nil end
@@ -213,7 +215,8 @@ local function take_piece_of_body(scan, text, at)
   end
 end
 
--- Returns the bytes of the body from `first` on, or up to `last`: few of them, or LONGEST_SPACE if the few are white space.
+-- Returns the bytes of the body from `first` on, or up to `last`: few of them, or LONGEST_SPACE if the few are white
+-- space.
 local function around(scan, first, last)
   local text
   for _, most in ipairs({ SHORT_GAP, LONGEST_SPACE }) do
@@ -255,7 +258,8 @@ local function in_order(scan)
   return kept
 end
 
--- Returns the spans of a body to replace, each { first, last, value }, in their order; nil and a reason if it cannot be read.
+-- Returns the spans of a body to replace, each { first, last, value }, in their order; nil and a reason if it cannot be
+-- read.
 local function foreign_spans(body)
   local length = body:length()
   local text = body:getBytes(0, math.min(WINDOW, length))
@@ -284,8 +288,8 @@ local function foreign_spans(body)
   return spans
 end
 
--- Takes out of the body what another server may have made. Returns whether anything was, and a reason if the body could not
--- be read.
+-- Takes out of the body what another server may have made. Returns whether anything was, and a reason if the body could
+-- not be read.
 function without_foreign(body)
   if body:length() > MAX_RENAMED then return false, TOO_LONG end
   local spans, reason = foreign_spans(body)

@@ -1,12 +1,13 @@
 -- Finds the tokens of a JSON body in windows, with bounded work: a worker thread serves no other request meanwhile.
 --
--- Long strings, numbers and white space are skipped by plain searches, which take 0.2 ms a MiB. What remains are tokens:
--- quotes, brackets and braces. A body with too many of them is not searched to its end. bench/body_shapes.py measures it.
+-- Long strings, numbers and white space are skipped by plain searches, which take 0.2 ms a MiB. What remains are
+-- tokens: quotes, brackets and braces. A body with too many of them is not searched to its end. bench/body_shapes.py
+-- measures it.
 
 local WINDOW = 65536
 local MAX_TOKENS = 50000 -- take 5 ms, and more until LuaJIT has compiled the loop
--- The work in tokens: for a byte of a run of backslashes, for a read of a key, for a byte that a pattern is matched with, and
--- for a byte that is hashed.
+-- The work in tokens: for a byte of a run of backslashes, for a read of a key, for a byte that a pattern is matched
+-- with, and for a byte that is hashed.
 local PER_ESCAPE, PER_READ, PER_MATCHED, PER_HASHED = 0.125, 10, 0.125, 0.0625
 local SHORT_GAP = 32 -- bytes between two tokens that are matched at no cost
 local TOO_COMPLEX, UNREADABLE = "too_complex", "unreadable"
@@ -55,8 +56,8 @@ local function next_token(text, at, seen)
   return found, text:byte(found)
 end
 
--- Returns whether a body is JSON for some servers although its bytes are none: UTF-16 or UTF-32, which has a zero byte or a
--- byte order mark at its beginning (RFC 4627, section 3), or compressed by gzip (RFC 1952) or zstd (RFC 8878).
+-- Returns whether a body is JSON for some servers although its bytes are none: UTF-16 or UTF-32, which has a zero byte
+-- or a byte order mark at its beginning (RFC 4627, section 3), or compressed by gzip (RFC 1952) or zstd (RFC 8878).
 local function is_encoded(text)
   local first = text:sub(1, 4)
   return first:find("\0", 1, true) ~= nil or first:sub(1, 2) == "\254\255" or first:sub(1, 2) == "\255\254"

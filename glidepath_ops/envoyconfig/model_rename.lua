@@ -1,5 +1,5 @@
--- Replaces the model's name in a JSON body, whose tokens json_tokens.lua finds. A long body is not renamed at all, because
--- Lua must copy it (1 ms a MiB).
+-- Replaces the model's name in a JSON body, whose tokens json_tokens.lua finds. A long body is not renamed at all,
+-- because Lua must copy it (1 ms a MiB).
 
 local MAX_RENAMED = 4 * 1048576 -- bytes; takes 5 ms, and Envoy as much to send them
 local LONGEST_KEY = 2 + 5 * 6 -- bytes of "model" with every letter escaped
@@ -85,8 +85,8 @@ function model_spans(body)
   return nil
 end
 
--- Puts `value`, or the third item of a span, in place of each span, and returns the new length of the body. Small pieces are
--- faster to join than a few long ones.
+-- Puts `value`, or the third item of a span, in place of each span, and returns the new length of the body. Small
+-- pieces are faster to join than a few long ones.
 local function splice(body, spans, value)
   local pieces, length, copied = {}, body:length(), 0
   local function take(to)
@@ -112,8 +112,9 @@ local function known_spans(body, facts)
   return spans
 end
 
--- Returns the length of the body after its model has been replaced, and a reason if it had to stay although the body may
--- name one. `model`: a JSON string, or nil if the backend has no name of its own for the model. `facts`: see known_spans.
+-- Returns the length of the body after its model has been replaced, and a reason if it had to stay although the body
+-- may name one. `model`: a JSON string, or nil if the backend has no name of its own for the model. `facts`: see
+-- known_spans.
 function renamed(body, model, facts)
   local length = body:length()
   if model == nil then return length end

@@ -1,5 +1,5 @@
--- Lets only the client's headers that are known to be harmless, and those that the configuration names, pass to a side of
--- another party. Envoy keeps header changes for the next attempt, so the other side gets them back.
+-- Lets only the client's headers that are known to be harmless, and those that the configuration names, pass to a side
+-- of another party. Envoy keeps header changes for the next attempt, so the other side gets them back.
 
 local REMOVED = "glidepath.removed" -- filter state: what a side did not get; it is never logged and never leaves Envoy
 
@@ -16,8 +16,8 @@ local function is_passed(side, name)
   return false
 end
 
--- Removes the client's headers that do not pass to the side, and keeps them for the attempt at the other side. HANDLED: headers
--- that each attempt sets by itself. An Envoy whose Lua cannot keep them removes none but the credentials.
+-- Removes the client's headers that do not pass to the side, and keeps them for the attempt at the other side. HANDLED:
+-- headers that each attempt sets by itself. An Envoy whose Lua cannot keep them removes none but the credentials.
 local function remove_others(headers, state, side)
   if FALLBACK and state.set == nil then return end
   local removed, lines = {}, {}

@@ -2,9 +2,9 @@
 -- Runs in the HTTP filter chain, on routes that name it only. docs/architecture.md lists the facts.
 --
 -- Defined above this text: STICKY (name of a request header → the key of the body whose value it gets, "" for none: the
--- conversation), MAX_BODY (bytes; a longer body is not read), REFUSALS (the statuses with which a backend refuses reasoning
--- or ids of another server), STREAMED, STREAMED_BY_DEFAULT and STORED (ends of paths, see glidepath/call_classes.py; the
--- answers of STORED are stored unless the body says otherwise).
+-- conversation), MAX_BODY (bytes; a longer body is not read), REFUSALS (the statuses with which a backend refuses
+-- reasoning or ids of another server), STREAMED, STREAMED_BY_DEFAULT and STORED (ends of paths, see
+-- glidepath/call_classes.py; the answers of STORED are stored unless the body says otherwise).
 
 local FACTS = "glidepath.request"
 local UPLOADS = { "^multipart/", "^audio/", "^image/", "^video/", "^application/octet%-stream" }
@@ -41,8 +41,8 @@ local function asks_for_stream(facts, path)
   return facts.stream == nil and ends_with(bare_path(path), STREAMED_BY_DEFAULT)
 end
 
--- Returns whether the request needs state of the server, makes some, continues a conversation in tokens (Ollama's `context`),
--- or none of these, and why.
+-- Returns whether the request needs state of the server, makes some, continues a conversation in tokens (Ollama's
+-- `context`), or none of these, and why.
 local function state_of(facts, path)
   if facts.needs == "context" then return "context", "context" end
   if facts.needs ~= nil then return "needs", facts.needs end
@@ -88,7 +88,8 @@ end
 local function published(facts, path, length)
   local state, why = state_of(facts, path)
   return {
-    read = "yes", model = facts.model or "", spans = spans_of(facts), stream = asks_for_stream(facts, path) and "true" or "false",
+    read = "yes", model = facts.model or "", spans = spans_of(facts),
+    stream = asks_for_stream(facts, path) and "true" or "false",
     state = state, why = why, tools = facts.hosted and "hosted" or (facts.tools and "client" or "none"),
     modalities = joined(facts.modalities), signed = facts.signed and "true" or "false",
     foreign = (facts.foreign or facts.signed) and "true" or "false",

@@ -1,5 +1,5 @@
--- Keeps a client that follows a redirect on the way through Envoy: at the backend itself it has no credential, or another
--- path. A redirect to any other place stays as it is. Envoy itself follows none.
+-- Keeps a client that follows a redirect on the way through Envoy: at the backend itself it has no credential, or
+-- another path. A redirect to any other place stays as it is. Envoy itself follows none.
 
 -- Returns the location of a redirect as the client can reach it: through Envoy if it names the side, else unchanged.
 local function location_for_client(side, location)

@@ -1,6 +1,7 @@
 -- Reads the facts about a request from its JSON body in one pass, with the tokens of json_tokens.lua.
 --
--- Defined above this text: STICKY_KEYS, the set of the keys of the body (name, or metadata.name) whose values are sticky.
+-- Defined above this text: STICKY_KEYS, the set of the keys of the body (name, or metadata.name) whose values are
+-- sticky.
 --
 -- A key is a string in an object before a colon. The names of keys that matter are in NAMES; all others are skipped.
 
@@ -15,15 +16,15 @@ local MOST_MESSAGES = 8 -- messages until the first of the user's
 local NAMES = {}
 for _, name in ipairs({
   "model", "stream", "store", "background", "previous_response_id", "conversation", "container", "cachedContent",
-  "cached_content", "metadata", "id", "messages", "input", "contents", "prompt", "inputs", "message", "text_input", "role",
-  "content", "text", "parts", "type", "tools", "mcp_servers", "file_id", "fileUri", "file_uri", "images", "image", "document",
-  "video", "audio", "inlineData", "inline_data", "mimeType", "mime_type", "googleSearch", "google_search", "codeExecution",
-  "code_execution", "urlContext", "url_context", "modalities", "signature", "encrypted_content", "thoughtSignature",
-  "functions", "toolConfig", "max_tokens", "max_completion_tokens", "max_output_tokens", "thought_signature",
-  "tool_call_id", "tool_use_id", "call_id", "toolUseId", "reasoning", "reasoning_content", "reasoning_details",
-  "thinking_blocks", "reasoningContent", "context", "conversation_id", "agent_id", "deferred", "vector_store_ids",
-  "file_ids", "previous_interaction_id", "skill_id", "fileSearch", "file_search", "retrieval", "arguments", "args",
-  "s3Location",
+  "cached_content", "metadata", "id", "messages", "input", "contents", "prompt", "inputs", "message", "text_input",
+  "role", "content", "text", "parts", "type", "tools", "mcp_servers", "file_id", "fileUri", "file_uri", "images",
+  "image", "document", "video", "audio", "inlineData", "inline_data", "mimeType", "mime_type", "googleSearch",
+  "google_search", "codeExecution", "code_execution", "urlContext", "url_context", "modalities", "signature",
+  "encrypted_content", "thoughtSignature", "functions", "toolConfig", "max_tokens", "max_completion_tokens",
+  "max_output_tokens", "thought_signature", "tool_call_id", "tool_use_id", "call_id", "toolUseId", "reasoning",
+  "reasoning_content", "reasoning_details", "thinking_blocks", "reasoningContent", "context", "conversation_id",
+  "agent_id", "deferred", "vector_store_ids", "file_ids", "previous_interaction_id", "skill_id", "fileSearch",
+  "file_search", "retrieval", "arguments", "args", "s3Location",
 }) do NAMES[name] = name end
 for name in pairs(STICKY_KEYS) do
   local last = name:match("^metadata%.(.*)$") or name
@@ -43,7 +44,8 @@ local MODALITIES = {
   video_url = "video", input_file = "file", file = "file", document = "file",
 }
 local SIGNED = { signature = true, encrypted_content = true, thoughtSignature = true, thought_signature = true }
--- Members of a turn that a server has made: ids of its tool calls, and its reasoning (and the ids of a response's items).
+-- Members of a turn that a server has made: ids of its tool calls, and its reasoning (and the ids of a response's
+-- items).
 local MADE = {
   tool_call_id = true, tool_use_id = true, call_id = true, toolUseId = true, reasoning = true, reasoning_content = true,
   reasoning_details = true, thinking_blocks = true, reasoningContent = true,
@@ -125,7 +127,8 @@ local function take_model(scan, first, last)
   if #facts.spans == MOST_MODELS then facts.ambiguous = true end
   if facts.ambiguous then return end
   facts.spans[#facts.spans + 1] = { first, last }
-  local value = last - first > LONGEST_VALUE and "" or unescaped_ascii(piece(scan, first + 1, last - 1)):gsub("\\/", "/")
+  local is_long = last - first > LONGEST_VALUE
+  local value = is_long and "" or unescaped_ascii(piece(scan, first + 1, last - 1)):gsub("\\/", "/")
   if facts.model ~= nil and facts.model ~= value then facts.ambiguous = true end
   facts.model = value
 end
@@ -147,7 +150,9 @@ local function take_member(scan, name, first, last)
     add_text(scan, first, last)
     scan.decided = scan.decided or name ~= "text_input"
   end
-  if STICKY_KEYS[name] and last - first <= LONGEST_VALUE then add_sticky(scan, name, piece(scan, first + 1, last - 1)) end
+  if STICKY_KEYS[name] and last - first <= LONGEST_VALUE then
+    add_sticky(scan, name, piece(scan, first + 1, last - 1))
+  end
 end
 
 -- Takes the string that is the value of the key `name` in a deeper object.
@@ -194,8 +199,8 @@ local function take_literal(scan, name, text)
   elseif STICKY_KEYS[name] and text ~= "null" then add_sticky(scan, name, text) end
 end
 
--- Returns what follows the last key of the object at this depth up to the token at `at`: "value" if the token begins its
--- value, else "literal"; nil if there is no key. A literal of an object at depth 1 is taken.
+-- Returns what follows the last key of the object at this depth up to the token at `at`: "value" if the token begins
+-- its value, else "literal"; nil if there is no key. A literal of an object at depth 1 is taken.
 local function after_key(scan, at)
   local depth = scan.depth
   local key_end = scan.key_end[depth]
@@ -265,7 +270,9 @@ local function open(scan, at, is_list)
   if depth == 4 and scan.names[2] == "tools" and HOSTED_KEYS[name] then scan.facts.hosted = true end
   if depth == 2 and name == "audio" then add_modality(scan, "audio") end -- of the answer
   if name == "images" and is_list then add_modality(scan, "image") end
-  if depth > 4 and scan.names[2] ~= "tools" and not is_list and name ~= "audio" then add_modality(scan, MODALITIES[name]) end
+  if depth > 4 and scan.names[2] ~= "tools" and not is_list and name ~= "audio" then
+    add_modality(scan, MODALITIES[name])
+  end
 end
 
 local function close(scan, at)
@@ -315,8 +322,8 @@ local function new_facts()
   return { spans = {}, keys = {}, modalities = {} }
 end
 
--- Returns the facts about a body, or nil and a reason if it could not be read to its end. A body that is no JSON object has
--- no facts. A byte order mark may precede the object.
+-- Returns the facts about a body, or nil and a reason if it could not be read to its end. A body that is no JSON object
+-- has no facts. A byte order mark may precede the object.
 function request_facts(body)
   local length = body:length()
   local text = body:getBytes(0, math.min(WINDOW, length))

@@ -58,11 +58,13 @@ local function open_state(scan, name, at, is_list)
   if name == "s3Location" and scan.names[2] ~= "tools" and not in_arguments(scan) then needs_state(scan, "file") end
 end
 
--- Takes the end of an object or a list at depth 2. The `context` of Ollama is a conversation as numbers of tokens, which
--- only the model that made them can read.
+-- Takes the end of an object or a list at depth 2. The `context` of Ollama is a conversation as numbers of tokens,
+-- which only the model that made them can read.
 local function close_state(scan, at)
   local from = scan.context
   scan.context = nil
   if from == nil then return end
-  if piece(scan, from + 1, math.min(from + LONGEST_GAP, at - 1)):find("^%s*%d") then scan.facts.needs = scan.facts.needs or "context" end
+  if piece(scan, from + 1, math.min(from + LONGEST_GAP, at - 1)):find("^%s*%d") then
+    scan.facts.needs = scan.facts.needs or "context"
+  end
 end

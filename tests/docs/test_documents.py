@@ -1,4 +1,4 @@
-"""Checks of the documents: links, paths that they name, and line lengths."""
+"""Checks of the documents and of the Lua filters: links, paths that documents name, and line lengths."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ LINK = re.compile(r"\]\((?!https?://|mailto:)([^)#\s]*)(#[^)\s]*)?\)")
 TREES = ("bench", "deploy", "docs", "envoy", "extproc", "glidepath", "glidepath_ops", "proto", "scorer", "tests")
 PATH = re.compile(rf"`((?:{'|'.join(TREES)})/[\w./-]*)`")
 LONGEST = 120  # characters
+FILTERS = sorted(ROOT.glob("glidepath_ops/**/*.lua"))  # users read them in the rendered configuration
 HISTORY = {ROOT / "CHANGELOG.md"}  # names files as they were called at the time
 
 
@@ -50,3 +51,8 @@ def test_no_line_is_longer_than_120_characters(page: Path) -> None:
         if len(line) > LONGEST and not fenced:
             long.append(number)
     assert not long
+
+
+@pytest.mark.parametrize("file", FILTERS, ids=_name)
+def test_no_line_of_a_lua_filter_is_longer_than_120_characters(file: Path) -> None:
+    assert [n for n, line in enumerate(file.read_text().splitlines(), start=1) if len(line) > LONGEST] == []
