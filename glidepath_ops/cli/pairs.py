@@ -54,7 +54,7 @@ DEFAULT_RESULTS = 10_000
 SHOWN_CHARS = 4000
 MOST_BYTES = 512 * 2**20  # of an exported data set, which is built in memory
 
-_Listed = tuple[str, list[ScoredPair], Mapping[str, PairLabel], int, str]
+_Listed = tuple[str, list[ScoredPair], Mapping[str, PairLabel], str, str]
 _Shown = tuple[Config, str, StoredPair, PairLabel | None, FeedbackNote | None]
 
 command = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", help="Look at stored pairs, and judge them.")
@@ -73,7 +73,16 @@ def list_pairs(
     config: ConfigPath = DEFAULT_CONFIG,
     workload: WorkloadOrOnly = None,
     count: Annotated[int, typer.Option("--count", "-n", min=1, max=MOST_RESULTS, help="Number of pairs to show.")] = 20,
-    look_back: LookBack = DEFAULT_RESULTS,
+    look_back: Annotated[
+        int | None,
+        typer.Option(
+            "--look-back",
+            min=1,
+            max=MOST_RESULTS,
+            help=f"Number of most recent results that are searched; default: {DEFAULT_RESULTS}; with --label "
+            "or --labelled, all.",
+        ),
+    ] = None,
     as_json: AsJsonLines = False,
 ) -> None:
     """List stored pairs, newest first.
@@ -86,12 +95,18 @@ def list_pairs(
         name = only_workload(settings, workload)
         chosen = choice.filter_of(settings, name)
         labels = await read_labels(redis, name, settings.retention.labels)
-        found = [r async for r in newest_results(redis, name, look_back) if chosen.selects(r, labels)]
+        of_labels = chosen.label is not None or bool(chosen.labelled)
+        results = [r async for r in newest_results(redis, name, look_back or _default_look_back(of_labels=of_labels))]
+        if of_labels and look_back is None:  # people label few pairs, and a busy workload has newer ones in minutes
+            results += await labelled_without_result(redis, name, results, labels)
+        found = [r for r in results if chosen.selects(r, labels)]
         ordered = worst_first(found) if choice.worst else newest_first(found)
         note = early_scores_note(settings.workload(name), await read_status(redis, name)) if choice.worst else ""
-        return name, ordered[:count], labels, await count_results(redis, name), note
+        known = await count_results(redis, name)
+        searched = min(known, look_back or _default_look_back(of_labels=of_labels))
+        return name, ordered[:count], labels, f"{searched} of {known}", note
 
-    name, found, labels, known, note = with_redis(config, work)
+    name, found, labels, searched, note = with_redis(config, work)
     if as_json:
         for pair in found:
             one = labels.get(pair.pair_id)
@@ -100,9 +115,7 @@ def list_pairs(
     console = output_console()
     for row in rows(found, labels):
         console.print(row)
-    console.print(
-        Text(f"{number_of(len(found), 'pair')} of {name}; {min(known, look_back)} of {known} results searched")
-    )
+    console.print(Text(f"{number_of(len(found), 'pair')} of {name}; {searched} results searched"))
     if note and found:
         console.print(Text(f"note: {note}"))
 
@@ -246,6 +259,10 @@ def forget(
         typer.echo(json.dumps({"workload": workload, "kept_pairs_removed": removed}))
     else:
         typer.echo(f"{removed} kept pairs of {workload} and all its labels were removed")
+
+
+def _default_look_back(*, of_labels: bool) -> int:
+    return MOST_RESULTS if of_labels else DEFAULT_RESULTS
 
 
 async def _found(redis: RedisClient, name: str, pair_id: str, look_back: int) -> StoredPair:

@@ -19,6 +19,7 @@ from glidepath.pair_scores import AnswerFacts, ScoredPair
 from glidepath.pairs import Pair, PairKind
 from glidepath.protobuf_codec import encode_pair, encode_scored
 from glidepath.redis_keys import WorkloadKeys
+from glidepath_ops.cli import pairs as pairs_command
 from glidepath_ops.cli.steering_client import actor
 from tests.support.answer_pairs import pair
 from tests.support.commands import run_cli
@@ -157,6 +158,7 @@ async def test_a_label_is_stored_shown_selected_and_exported_with_the_texts(pair
     for key in (CHAT.pairs, CHAT.results):
         await pairs.client.delete(key)
     await pairs.run("export", "--labelled", "-o", str(tmp_path / "labels.jsonl"))
+    assert sorted(await pairs.ids("--labelled")) == ["bad", "good"]  # their results have expired
     lines = [json.loads(line) for line in (tmp_path / "labels.jsonl").read_text().splitlines()]
     assert [(one["id"], one["label"], one["left"]) for one in lines] == [
         ("bad", "not", "Paris."),
@@ -169,6 +171,16 @@ async def test_a_label_can_be_printed_as_json(pairs: StoredPairs) -> None:
     label = json.loads(await pairs.run("label", "bad", "not", "--note", "another city", "--json"))
     assert (label["pair_id"], label["label"], label["note"]) == ("bad", "not", "another city")
     assert (label["bodies_kept"], label["labels_removed"]) == (True, 0)
+
+
+async def test_a_labelled_pair_is_listed_however_many_newer_results_there_are(
+    pairs: StoredPairs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pairs_command, "DEFAULT_RESULTS", 2)
+    await pairs.run("label", "good", "acceptable")
+    assert await pairs.ids() == ["down"]
+    assert await pairs.ids("--labelled") == await pairs.ids("--label", "acceptable") == ["good"]
+    assert await pairs.ids("--labelled", "--look-back", "1") == []
 
 
 async def test_the_note_of_a_label_is_redacted(pairs: StoredPairs) -> None:
