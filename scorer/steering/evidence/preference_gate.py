@@ -16,6 +16,9 @@ from scorer.steering.evidence.gate_observations import PreferenceGiven
 from scorer.steering.evidence.gate_specs import GateSpec
 from scorer.steering.evidence.mean_gate import MeanGate
 
+_LEAST_ASKED = 20  # pairs that the evaluator was asked about, before its inconsistency is judged
+_MOST_INCONSISTENT = 0.9  # good evaluators choose by position in less, also where the answers are equally good
+
 
 @dataclass(frozen=True, slots=True)
 class PreferenceCounts:
@@ -35,6 +38,15 @@ class PreferenceCounts:
     @property
     def n(self) -> int:
         return self.wins + self.ties + self.losses
+
+    @property
+    def asked(self) -> int:
+        return self.n - self.equal
+
+    @property
+    def chosen_by_position(self) -> bool:
+        """Whether the evaluator chose by the order of the answers in nearly all pairs. Its ties then prove nothing."""
+        return self.asked >= _LEAST_ASKED and self.inconsistent > _MOST_INCONSISTENT * self.asked
 
     def after(self, given: PreferenceGiven) -> PreferenceCounts:
         """Return the counts with one more pair. A score above 1/2 is a win, and a score below 1/2 a loss."""
@@ -66,14 +78,19 @@ class PreferenceGate(MeanGate):
         self.weigh(given.pair, 1 - 2 * given.score)
         self.add(given.score)
 
+    @property
+    def within(self) -> bool:
+        return super().within and not self._counts.chosen_by_position
+
     def recent_message(self, value: float, n: int) -> str:
         return f"preference {value:.3f} over the last {n} judged pairs; over the step: {self.message()}"
 
     def message(self) -> str:
         counts = self._counts
         forfeits = f"; {counts.forfeits} lost because the answer addresses its judge" if counts.forfeits else ""
-        asked = counts.n - counts.equal
+        asked = counts.asked
         orders = f"; the two orders disagreed in {share_text(counts.inconsistent / asked)} of {asked}" if asked else ""
+        orders += ", so its ties prove nothing" if counts.chosen_by_position else ""
         equal = f", {counts.equal} of them equal answers" if counts.equal else ""
         return (
             f"preference {self.value:.3f} over {counts.n} judged pairs, limit at least {self.spec.limit:.3f} "

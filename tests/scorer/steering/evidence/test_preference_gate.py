@@ -65,7 +65,18 @@ def test_equal_answers_do_not_hide_that_the_judge_chooses_by_position() -> None:
     for one in [judged(Preference.INCONSISTENT)] * 20 + [judged(Preference.TIE, unjudged="equal")] * 60:
         evidence.fold_scored(one)
     message = by_gate(evidence)["preference"].message
-    assert "(0 won, 0 lost, 80 tied, 60 of them equal answers; the two orders disagreed in 100 % of 20)" in message
+    asked = "the two orders disagreed in 100 % of 20, so its ties prove nothing"
+    assert f"(0 won, 0 lost, 80 tied, 60 of them equal answers; {asked})" in message
+
+
+@pytest.mark.parametrize(("consistent", "outcome"), [(0, "inconclusive"), (49, "inconclusive"), (50, "pass")])
+def test_a_judge_that_nearly_always_chooses_by_position_passes_no_candidate(consistent: int, outcome: str) -> None:
+    """With 500 pairs asked about and 1,500 equal answers, the mean of 1/2 alone would pass the gate."""
+    evidence = Evidence.fresh(workload_of(PLAIN), 25, 1000)
+    ties = [judged(Preference.TIE)] * consistent + [judged(Preference.INCONSISTENT)] * (500 - consistent)
+    for one in [judged(Preference.TIE, unjudged="equal")] * 1500 + ties:
+        evidence.fold_scored(one)
+    assert by_gate(evidence)["preference"].outcome == outcome
 
 
 def test_pairs_without_a_preference_are_no_data() -> None:
