@@ -60,8 +60,8 @@ def command(
         typer.Option(
             "--caller",
             metavar="FIELD",
-            help="With --from: the field that names the caller. By default, the field caller names it, or else "
-            "a field of inventory.callers.",
+            help="With --from: the field of a line that names the caller. Without this option, if a line has no "
+            "field caller, the fields of the headers in inventory.callers are read.",
         ),
     ] = DEFAULT_CALLER,
     candidate: Annotated[

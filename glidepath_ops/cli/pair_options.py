@@ -27,17 +27,23 @@ from glidepath_ops.pairs.select_pairs import PairFilter
 _STATUS = re.compile(r"[1-5](?:\d\d|xx)", re.ASCII)
 _KINDS: dict[str, PairKind | None] = {**{kind.value: kind for kind in PairKind}, "all": None}
 
-Flags = Annotated[list[str] | None, typer.Option("--flag", help="Only pairs with this flag; may be given again.")]
+Flags = Annotated[
+    list[str] | None,
+    typer.Option("--flag", help="Only pairs with this flag. Repeat the option to allow several."),
+]
 Faults = Annotated[
     list[str] | None,
-    typer.Option("--fault", help="Only pairs in which an answer has this fault, such as refusal; may be given again."),
+    typer.Option(
+        "--fault",
+        help="Only pairs in which an answer has this fault, such as refusal. Repeat the option to allow several.",
+    ),
 ]
 Unscored = Annotated[
     list[str] | None,
     typer.Option(
         "--unscored",
         metavar="REASON",
-        help="Only pairs that could not be scored, for this reason; may be given again.",
+        help="Only pairs that could not be scored for this reason. Repeat the option to allow several.",
     ),
 ]
 SideOption = Annotated[

@@ -176,9 +176,9 @@ def render_istio(
 ) -> None:
     """Write Istio's EnvoyFilter, and a patch that adds extproc to the proxies' pods.
 
-    The EnvoyFilter splits routes of your VirtualService: --into copies each route that serves a workload, and the
-    copy serves only the workload's requests. The rest of your file stays exactly as it is. --remove restores the
-    original file.
+    The EnvoyFilter splits routes of your VirtualService. --into adds these routes: for each route that serves a
+    workload, a copy that serves only the workload's requests. The rest of your file stays exactly as it is. --remove
+    restores the original file.
     """
     if remove:
         restore_files([into] if into else [], dry_run=dry_run)

@@ -41,7 +41,7 @@ def command(
         Path, typer.Option("--output", "-o", metavar="PATH", help="Write to this file; - is stdout.")
     ] = Path("-"),
 ) -> None:
-    """Write the case for a migration as one document: engineering, finance, legal, procurement.
+    """Write the case for a migration, for engineering, finance, legal and procurement, as one document.
 
     The chapters are engineering (quality, latency, errors, incidents, drills), finance (spent, saved, monthly costs,
     payback), legal (which data went where, what is stored, redaction) and procurement (alternatives, contracts). The

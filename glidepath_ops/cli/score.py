@@ -60,7 +60,9 @@ def command(
     workload: Annotated[
         str | None,
         typer.Option(
-            "--workload", "-w", help="Workload whose scoring settings are used; without --config, from glidepath.yaml."
+            "--workload",
+            "-w",
+            help="Workload whose scoring settings are used. They are read from --config, or else from glidepath.yaml.",
         ),
     ] = None,
     path: Annotated[str, typer.Option(help='API path of requests without a "path" in their line.')] = "",

@@ -188,7 +188,7 @@ def drill(
     A drill sets the candidate's weight to 0, waits until every Envoy has confirmed this and no more requests reach the
     candidate, and then restores the weight. A candidate at 0 % first gets a small share for some seconds. With --lost,
     the scorer stops renewing the lease of this workload's split, waits until every Envoy has returned to the baseline
-    by itself, and then leases the split again.
+    by itself, and then renews the lease again.
     """
     share = percent_of("--percent", percent)
     return Command(CommandKind.DRILL, actor(), percent=share, force=force, lost=lost)

@@ -6,7 +6,7 @@ candidate. It changes only the share that Envoy serves; the ramp's ``percent`` s
 drill first gives the candidate a small weight.
 
 A drill of the loss of all scorers (``lost``) does not change the weights. It lets the lease of the split expire by
-Envoy's own clock, checks that no more requests reach the candidate, and then leases the split again.
+Envoy's own clock, checks that no more requests reach the candidate, and then renews the lease again.
 """
 
 from __future__ import annotations
