@@ -84,7 +84,8 @@ def reason_not_to_copy(body: bytes, to: Backend | None = None, *, stateless: boo
     """Return why a request with this body is not copied, or None. ``body`` has no content encoding.
 
     For a body that is not a JSON object, the only possible reason is its length. ``to`` is the candidate's backend if
-    its configuration says that it cannot serve every request, else None. ``stateless``: as declared by the workload.
+    its configuration says that it cannot serve every request, else None. ``stateless``: whether the workload declares
+    that its requests need no state at the server.
     """
     if to is None and not _may_have_hints(body):
         return None

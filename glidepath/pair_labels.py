@@ -33,7 +33,7 @@ class Judgement(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PairLabel:
-    """A person's judgement of a pair. ``who``: as USER@HOST. ``at_ms``: Unix milliseconds."""
+    """A person's judgement of a pair. ``who``: the person, as USER@HOST. ``at_ms``: the time in Unix ms."""
 
     pair_id: str
     label: Judgement

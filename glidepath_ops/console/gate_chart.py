@@ -23,7 +23,8 @@ class GateChart:
 
     ``span``: the ends of the confidence sequence of the value, cut off at the ends of the line; None without one.
 
-    ``to_fail``, ``to_pass``: from 0 to _HALF; at _HALF the gate decides.
+    ``to_fail``, ``to_pass``: the length of the bar for failing or passing, from 0 to _HALF. At _HALF the gate fails or
+    passes.
     """
 
     name: str

@@ -112,7 +112,7 @@ def _order(subject: str, config: Config, name: str, routes: list[Json]) -> Findi
 
 
 def _capture(subject: str, name: str, routes: list[Json]) -> Finding:
-    """Report whether each route runs ext_proc for a sample, without waiting for extproc."""
+    """Report whether each route sends a sample of its requests to extproc, and none of them waits for extproc."""
     check = f"{name}: capture"
     for route in routes:
         per_route = route.get("typed_per_filter_config", {}).get(CAPTURE, {})

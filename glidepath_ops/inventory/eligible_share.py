@@ -21,7 +21,7 @@ NEEDS_STATE = "state"
 
 @dataclass(frozen=True, slots=True)
 class CandidateLimits:
-    """The requests that a candidate can serve. A limit that is None allows everything. ``name``: for people."""
+    """The limits of a candidate. A limit that is None allows everything. ``name``: what messages call the candidate."""
 
     name: str
     context: int | None = None

@@ -12,7 +12,10 @@ from scorer.scoring.answers import CustomSurface, Extracted, Unusable, expectati
 
 @dataclass(frozen=True, slots=True)
 class AnswerText:
-    """The text of an answer, or of the whole body if no answer is found in it. ``problem``: the reason, or ""."""
+    """The text of an answer. If the body contains no answer that can be read, the text of the whole body.
+
+    ``problem``: why no answer can be read in the body; "" if one can.
+    """
 
     text: str
     problem: str = ""

@@ -1,4 +1,8 @@
-"""A Redis whose clock a test sets, under libfaketime or, without it, with a replaced clock in the store and writers."""
+"""A Redis whose clock a test can set.
+
+Redis runs under libfaketime. Where that is not installed, only the steering store and the writers of the test see the
+time that is set.
+"""
 
 from __future__ import annotations
 

@@ -43,8 +43,8 @@ def has_ended(silent_s: float | None, limit_s: float, *, has_our_keys: bool) -> 
 
     - ``silent_s``: the seconds for which the Envoy has not answered; None if it answers
     - ``limit_s``: an Envoy has ended after this many seconds without an answer
-    - ``has_our_keys``: whether its runtime had keys of Glidepath when it last answered. Another Envoy that got the
-      address may have none
+    - ``has_our_keys``: whether its runtime had keys of Glidepath when it last answered. An Envoy without such keys
+      serves no workload; it may be another one that got the address
     """
     return not has_our_keys or (silent_s is not None and silent_s >= limit_s)
 

@@ -16,7 +16,10 @@ def is_http_route(place: str) -> bool:
 
 
 class JoinedActuators:
-    """The ``Actuator`` for Envoys and HTTPRoutes. ``envoys``: for the workloads without an ``actuator`` section."""
+    """The ``Actuator`` that passes each write to one of two others, by where it goes.
+
+    ``envoys`` writes to Envoys, for the workloads without an ``actuator`` section. ``routes`` writes to HTTPRoutes.
+    """
 
     def __init__(self, envoys: Actuator, routes: Actuator) -> None:
         self._envoys, self._routes = envoys, routes

@@ -211,7 +211,10 @@ class SideBalance(Stored):
 
     @property
     def _tolerated_change(self) -> float:
-        """The largest change of ln(odds) that counts as a better estimate. A larger change means another split."""
+        """The largest change of ln(odds) that more samples of the same split explain.
+
+        A larger change means that the split itself has changed.
+        """
         return max(_FIRM, _DOUBT / math.sqrt(self._known_by))
 
 

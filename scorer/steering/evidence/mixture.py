@@ -207,7 +207,11 @@ class TwoSidedTest(Stored):
         return self._pass.log_e
 
     def add(self, against: Sequence[float], in_favour: Sequence[float]) -> None:
-        """Add new data: for each alternative, ln of its ratio. The first of ``against`` is nearest to the limit."""
+        """Add new data.
+
+        ``against``, ``in_favour``: for each alternative, ln of its likelihood ratio, or of the result of its bet. The
+        first alternative of ``against`` is nearest to the limit.
+        """
         if self._power != 1:
             against, in_favour = ([self._power * ratio for ratio in ratios] for ratios in (against, in_favour))
         self.gain = against[0]

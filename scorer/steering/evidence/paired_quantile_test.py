@@ -108,7 +108,10 @@ class DiscordantPairs(Stored):
         return cls(*(np.zeros(SIZE + 1, dtype=_COUNT) for _ in range(2)))
 
     def add(self, candidate: int, baseline: int) -> None:
-        """Add a pair. ``candidate`` and ``baseline``: the lowest threshold at which the side's answer is not late."""
+        """Add a pair.
+
+        ``candidate``, ``baseline``: the index of the lowest threshold at which the side's answer is not late.
+        """
         candidate, baseline = min(max(candidate, 0), SIZE), min(max(baseline, 0), SIZE)
         late = self.candidate_late if candidate > baseline else self.baseline_late
         if candidate != baseline:

@@ -24,7 +24,10 @@ OWN = {"x-glidepath-console": "1", "origin": HOST}
 
 @asynccontextmanager
 async def answering_scorer(redis: Any, event: str = "") -> AsyncIterator[list[Command]]:
-    """Answer each command with a decision, as a scorer does. ``event``: of all answers; "": the command's name."""
+    """Answer each command with a decision, as a scorer does.
+
+    ``event``: the event of every decision; "": the name of the command.
+    """
     got: list[Command] = []
 
     async def answer() -> None:

@@ -65,7 +65,7 @@ def dynamic(refused: str) -> EnvoyFacts:
 
 
 def with_match(**match: Any) -> EnvoyFacts:
-    """Return the facts of an Envoy where a route of the user's has the split."""
+    """Return the facts of an Envoy in which a route of the user has the split. ``match``: the route's match."""
     dump = copy.deepcopy(dict(facts().dump))
     routes = dump["configs"][2]["static_route_configs"][0]["route_config"]["virtual_hosts"][0]["routes"]
     routes[1] = {**routes[1], "name": "theirs", "match": match}

@@ -43,7 +43,10 @@ WORKLOAD = {**CHAT, "sticky": None}
 
 @dataclass(frozen=True, slots=True)
 class MeshEnvoy:
-    """A mesh's Envoy, whose control plane has pushed the user's resources alone. ``after``: with Glidepath's."""
+    """A mesh's Envoy, which has got only the user's resources from the control plane.
+
+    ``after``: the resources with Glidepath's parts, which ``push`` sends.
+    """
 
     mesh: Mesh
     config: Config

@@ -55,9 +55,9 @@ class Step:
         errors: tuple[int, int] = (0, 0),
         origin: Origin = Origin.LIVE,
     ) -> None:
-        """Add ``n`` live requests of each side. ``candidate``, ``baseline``: their median seconds.
+        """Add ``n`` live requests of each side. ``origin``: the origin of the candidate's requests.
 
-        ``origin``: of the candidate's requests.
+        ``candidate``, ``baseline``: the median latency of the side in seconds.
         """
         sides = [
             SideOutcomes(

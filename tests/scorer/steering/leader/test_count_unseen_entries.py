@@ -20,7 +20,7 @@ SECONDS = st.lists(
 def test_it_never_exceeds_the_loss_and_equals_it_after_a_pause(
     seconds: list[tuple[int, int]], delay: int, produced: int, arrived: int
 ) -> None:
-    """``delay``: the seconds that an entry needs. Both counters begin at any value."""
+    """``delay``: the seconds that an entry takes from Envoy to extproc. Both counters begin at any value."""
     count = UnseenCount().after({"envoy": produced}, {"worker": arrived}, 0.0)
     coming = [0] * delay
     lost = 0

@@ -34,7 +34,7 @@ def roll_back(chat: SteeredWorkload, now_ms: int, percent: float | None = None) 
 
 @pytest.fixture
 def chat(chat: SteeredWorkload) -> SteeredWorkload:
-    """A workload at 50 % of whose 400 requests 1 % were refused."""
+    """A workload whose candidate has 50 % of the requests. Each side has refused 2 of 200 requests."""
     chat.set_ramp(phase=Phase.BAKING, percent=50)
     for at, side in ((2_000, Side.BASELINE), (2_100, Side.CANDIDATE)):
         chat.tick(at, news=flush(at, 200, 2, side))
