@@ -73,6 +73,8 @@ def command(
     output shows how well the agreement follows the judgements, with the shipped weights and with the fitted ones.
     """
     if labels is not None:
+        if source is not None:
+            raise InputError("--from: has no effect with --labels; give one of them")
         _fit(config, only_workload(load_config(config), workload), labels, output, as_json)
         return
     if output is not None:

@@ -204,6 +204,11 @@ def test_an_output_without_labels_is_an_error(config: Path, tmp_path: Path) -> N
         run_cli("calibrate", "-c", str(config), "-w", "chat", "-o", str(tmp_path / "w.json"))
 
 
+def test_a_file_of_scores_beside_labels_is_an_error(config: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="--from: has no effect with --labels"):
+        run_cli("calibrate", "-c", str(config), "-w", "chat", "--labels", "labels.jsonl", "--from", "scores.jsonl")
+
+
 def test_a_missing_file_of_labels_is_an_error(config: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read"):
         run_cli("calibrate", "-c", str(config), "-w", "chat", "--labels", str(tmp_path / "none"))
