@@ -28,8 +28,8 @@ READ = 16_000  # characters that are examined
 TINY_LIMIT = 16  # tokens; an answer to a request with such a limit is a label, and ends at the limit
 _REFUSED = 0.7  # a refusal of at least this severity is certain
 _LOOP_WORDS, _LOOP_SHARE, _LOOP_RUN = 30, 0.5, 24
-# A run of one character that is no ruler, no table and no large number. Overflowing weights give only "!!!!".
-_ONE_CHARACTER = re.compile(r"([^\s\w\-=*#.~|+─━═…])\1{39,}|(\w)\2{199,}")
+_NO_RUN = frozenset("-=_*#.~|+─━═… \t\n")  # characters of rulers and tables
+_RUN, _WORD_RUN = 40, 200  # the least number of equal characters; a large number may have many zeros
 _PACKED = 0.3  # the compressed share of a text above which it cannot be a loop
 _BROKEN_MARKS, _BROKEN_SHARE = 3, 0.02
 _NONSENSE_WORDS, _NONSENSE_SHARE = 20, 0.5
@@ -85,9 +85,8 @@ def _loop(choice: Choice, document: Document, expected: Expectation, requested: 
     prose = document.prose.strip()
     if expected.json_mode or requested.repetition:
         return None
-    run = _ONE_CHARACTER.search(prose)
-    if run and len(run[0]) >= _LOOP_SHARE * len(prose):
-        return FoundFault(AnswerFault.LOOP, f"{len(run[0])} times {run[0][0]}")
+    if run := _one_character(prose):
+        return FoundFault(AnswerFault.LOOP, f"{len(run)} times {run[0]}")
     if len(prose) < 120 or prose.startswith(("{", "[", "<")):
         return None
     raw = prose.encode("utf-8", "replace")
@@ -98,6 +97,20 @@ def _loop(choice: Choice, document: Document, expected: Expectation, requested: 
     if not (many or found.run >= _LOOP_RUN) or not any(c.isalpha() for c in found.where):
         return None
     return FoundFault(AnswerFault.LOOP, f"{found.count} repeated words: {found.where}")
+
+
+def _one_character(prose: str) -> str:
+    """Return the run of one character that is more than half of the text, or "". Overflowing weights give "!!!!".
+
+    Such a run contains the character in the middle.
+    """
+    middle = len(prose) // 2
+    char = prose[middle : middle + 1]
+    if not char or char in _NO_RUN:
+        return ""
+    run = prose[len(prose[:middle].rstrip(char)) : len(prose) - len(prose[middle:].lstrip(char))]
+    enough = len(run) >= (_WORD_RUN if char.isalnum() else _RUN)
+    return run if enough and len(run) > _LOOP_SHARE * len(prose) else ""
 
 
 def _leak(_: Choice, document: Document, expected: Expectation, requested: Requested) -> FoundFault | None:
