@@ -46,15 +46,16 @@ def show(
     """Show the decision log, oldest decision first.
 
     With --json, each line also contains the gates' verdicts and the versions of the configuration and the models.
+    --workload also takes a workload that is no longer in the configuration, if Redis still has its log.
     """
     if context.invoked_subcommand is not None:
         return
 
     async def work(settings: Config, redis: RedisClient) -> list[Decision]:
         names = [workload] if workload else list(settings.workloads)
-        for name in names:
-            settings.workload(name)
         decisions = [d for name in names for d in await read_log(redis, name, count)]
+        if workload and not decisions:
+            settings.workload(workload)  # raises an error unless the workload is configured
         return sorted(decisions, key=lambda d: d.at_ms)[-count:]
 
     decisions = with_redis(config, work)

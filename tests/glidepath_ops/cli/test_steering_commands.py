@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 from glidepath.config import load_config
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import connect
-from glidepath.status_and_decisions import Decision
+from glidepath.status_and_decisions import Decision, to_json
 from glidepath_ops.cli.log import lines
 from glidepath_ops.cli.steering_client import actor
 from glidepath_ops.local.child_process import free_ports
@@ -242,6 +242,19 @@ async def test_an_ambiguous_id_is_refused(two_workloads: Path) -> None:
     status, _, err = await CommandLine(two_workloads)("log", "annotate", "5", "--cause", "x")
     assert status == 2
     assert "several decisions have this id; choose one with --workload (5-0 of " in err
+
+
+async def test_the_log_of_a_workload_that_has_left_the_configuration_can_be_read(two_workloads: Path) -> None:
+    redis = connect(load_config(two_workloads).redis)
+    logged = Decision(0, "gone", "rollback", 50, 0, "baking", "too slow")
+    await redis.xadd(WorkloadKeys("gone").log, {"d": to_json(logged)}, id="5-0")
+    await redis.aclose()
+    cli = CommandLine(two_workloads)
+    assert "too slow" in (await cli("log", "-w", "gone"))[1]
+    status, out, err = await cli("log", "-w", "never")
+    assert (status, out) == (2, "")
+    assert "never" in err
+    assert "chat" in err
 
 
 def test_a_user_id_without_a_name_can_steer() -> None:
