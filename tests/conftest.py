@@ -94,7 +94,7 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Chi
 
 @pytest.fixture
 async def redis_url(redis_server: tuple[Child, int]) -> str:
-    """The URL of that Redis, emptied."""
+    """The URL of ``redis_server``, with all data deleted."""
     url = f"redis://127.0.0.1:{redis_server[1]}/0"
     client = redis.asyncio.from_url(url)
     await client.flushall()
@@ -104,7 +104,7 @@ async def redis_url(redis_server: tuple[Child, int]) -> str:
 
 @pytest.fixture
 async def redis_client(redis_url: str) -> AsyncIterator[Any]:
-    """A client of that Redis, emptied."""
+    """A client of ``redis_server``, with all data deleted."""
     client = redis.asyncio.from_url(redis_url)
     yield client
     await client.aclose()

@@ -1,4 +1,4 @@
-"""The command that installs into the Python that runs now."""
+"""The command that installs a package into the Python that runs now."""
 
 from __future__ import annotations
 

@@ -137,7 +137,7 @@ async def test_a_slow_whole_answer_is_waited_for_and_a_slow_stream_is_not(
 
 
 async def test_a_new_route_splits_only_what_it_has_read(control_planes: ControlPlanes, tmp_path: Path) -> None:
-    """The user has no HTTPRoute, so the baseline is the cluster of its url."""
+    """The user has no HTTPRoute, so the baseline is the cluster of the url in ``backends``."""
     async with parts(tmp_path, None, **PREFIX) as among:
         done = render(tmp_path, "envoy-gateway", "--new-route", into_proxy=[envoy_proxy()])
         theirs = [one for one in gateway_documents(among.own.url) if one["kind"] != "EnvoyProxy"]

@@ -55,7 +55,7 @@ def weights(server: Kubernetes) -> list[int]:
 
 
 def serve(server: Kubernetes) -> None:
-    """Write the status of a Gateway's controller: the present generation is served."""
+    """Write the status by which a Gateway's controller says that it serves the present generation of the HTTPRoute."""
     generation = stored(server)["metadata"]["generation"]
     conditions = [
         {

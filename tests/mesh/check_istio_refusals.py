@@ -84,7 +84,7 @@ def that_lose_the_tokens(documents: Sequence[Any]) -> list[Any]:
 async def test_a_split_that_lost_the_protection_would_be_seen(
     control_planes: ControlPlanes, tmp_path: Path, name: str, scope: Scope
 ) -> None:
-    """With the fault, callers whom the test above sees refused are served, by either side."""
+    """Prove that the test above can fail: with this fault, either side serves a caller whom that test wants refused."""
     async with parts(tmp_path, CLUSTERS["gateway"], shadow={"sample": 0}) as among:
         under_test = mesh("gateway", control_planes, tmp_path, among)
         protection = PROTECTIONS[name](scope, 0)

@@ -156,7 +156,7 @@ class Steered:
     async def stands(self, phase: str, percent: float, confirmed: int = 2) -> float:
         """Wait until the status shows this phase and share; return the seconds.
 
-        ``confirmed``: the rule, and the Gateway.
+        ``confirmed``: the number of places that must have confirmed it; 2: the rule and the Gateway.
         """
         return await eventually(lambda: self.client.stands(phase, percent, confirmed), within=60)
 

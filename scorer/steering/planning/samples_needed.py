@@ -258,7 +258,7 @@ def _one_differences(spec: GateSpec, discordant: float, seed: int) -> int | None
 
 
 def _unequal(spec: GateSpec, noise_ratio: float, assumed: Assumptions) -> Counts:
-    """Return how many pairs the gate of exact answers needs. ``noise_ratio``: the noise pairs for each cross pair."""
+    """Return how many pairs the gate of exact answers needs. ``noise_ratio``: noise pairs per cross pair."""
     rate = assumed.unequal if spec.increase else spec.limit * (1 - assumed.above)
     return _errors(spec, noise_ratio, rate)
 

@@ -152,7 +152,7 @@ def _blind_text(state: WorkloadState) -> str:
 
 
 def _ended(before: WorkloadState, state: WorkloadState) -> bool:
-    """Return whether an Envoy served another configuration until the last tick, and none does any more."""
+    """Return whether an Envoy served a configuration other than the file's at the last tick, and none does now."""
     return before.recent.served.lasts(before.now.ms) and not state.recent.served.lasts(state.now.ms)
 
 

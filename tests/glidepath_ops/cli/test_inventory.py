@@ -26,7 +26,7 @@ MONTH_MS = 30 * 86_400_000
 
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
-    """A month of access log, of few requests."""
+    """The access log of a month with few requests."""
     path = tmp_path / "access.jsonl"
     begin = unix_ms() - MONTH_MS
     path.write_bytes(b"".join(line(request, begin) for request in month(REQUESTS)))

@@ -88,7 +88,10 @@ async def calls(tmp_path: Path) -> AsyncIterator[Calls]:
 
 
 def everything_on(config: Config) -> Config:
-    """Return the configuration with a random split of 50 %, fallback, all copies and other calls to the cloud."""
+    """Return the configuration with all features: a random split of 50 %, a fallback and copies.
+
+    Calls outside the workload go to the baseline.
+    """
     data = config.model_dump(mode="json", exclude_unset=True, by_alias=True)
     more = {"start": 50, "fallback": True, "sticky": {"random": True}, "match": {"path": "/v1/messages"}}
     more |= {"ramp": {"steps": [50, 100], "hold": "1h"}, "shadow": {"sample": 100, "same_side": 50, "timeout": "5s"}}

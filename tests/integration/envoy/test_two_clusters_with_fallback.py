@@ -82,7 +82,7 @@ async def answered(setup: EnvoySetup, body: Any) -> tuple[int, dict[str, str], b
 
 @pytest.mark.parametrize("behaviour", ["json", "sse", "status"])
 async def test_the_hop_changes_nothing_in_a_request_or_an_answer(tmp_path: Path, behaviour: str) -> None:
-    """The candidate without fallback gets its requests from its own cluster, without a hop: both must be the same."""
+    """Compare requests and answers with a fallback, which needs the hop, with those without one, which does not."""
     seen = []
     for fallback in (False, True):
         folder = tmp_path / str(fallback)

@@ -23,7 +23,7 @@ README = Path(__file__).parents[3] / "README.md"
 
 @dataclass(slots=True)
 class Curl:
-    """The lines of that section, with this system's addresses."""
+    """The lines of the README's section "By curl alone", with the addresses of this system."""
 
     system: System
     lines: list[str]

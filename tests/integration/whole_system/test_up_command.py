@@ -179,7 +179,7 @@ STAGES = [
 
 @pytest.mark.parametrize(("command", "stage"), STAGES)
 def test_an_early_ctrl_c_prints_no_traceback(tmp_path: Path, command: str, stage: str) -> None:
-    """Ctrl-C, which every process of the group gets, at each stage of the imports: Python prints its name for each."""
+    """Send SIGINT to the whole group, as a terminal does, when Python (-v) reports the import of ``stage``."""
     path = write_up_config(tmp_path, "http://127.0.0.1:1", "http://127.0.0.1:2")
     arguments = {"demo": [], "score": ["-"]}.get(command, ["-c", str(path)])
     line = [sys.executable, "-v", "-m", "glidepath_ops", command, *arguments]

@@ -34,7 +34,10 @@ def fold(evidence: Evidence, k: int, *sides: SideOutcomes) -> Evidence:
 
 
 def busy(evidence: Evidence, flushes: int, unanswered: list[float], *, both: bool = False, ms: float = 800) -> Evidence:
-    """Fold flushes in which the baseline answers six clients and clients leave the candidate, or both sides."""
+    """Fold flushes in which the baseline answers six clients, and clients leave the candidate unanswered.
+
+    ``both``: whether as many clients leave the baseline unanswered too.
+    """
     for k in range(flushes):
         left = unanswered if both else []
         sides = (waits(Side.BASELINE, [ms] * 6, left), waits(Side.CANDIDATE, [], unanswered))

@@ -32,7 +32,10 @@ def dense(values: list[float]) -> DenseHistogram:
 
 
 def mixtures(q: float, share: float) -> tuple[RateGrids, RateGrids]:
-    """Return the grids of the test that fails and of the one that passes: the candidate's, then the baseline's."""
+    """Return the grids of the test that fails the gate, and of the test that passes it.
+
+    Each has two grids: one for the candidate's latencies, then one for the baseline's.
+    """
     more = RateGrid.around(1 - q, latency_ratio_test._MORE, above=True, weights=latency_ratio_test._MORE_WEIGHTS)
     fewer = RateGrid.around(1 - q, latency_ratio_test._FEWER, above=False, weights=latency_ratio_test._FEWER_WEIGHTS)
     own, base = latency_ratio_test._reserves(share)
@@ -72,7 +75,7 @@ def exact(own: np.ndarray, base: np.ndarray, q: float, ratio: float) -> tuple[fl
 def test_evidence_on_buckets_is_never_more_than_on_the_values_with_a_limit_two_buckets_away(
     seed: int, slower: float, ratio: float, q: float, digits: int | None
 ) -> None:
-    """``digits``: so many digits of each latency are kept, so that all latencies of a bucket may be the same."""
+    """``digits``: the digits that rounding leaves of each latency, so that many in a bucket are equal; None: all."""
     rng = np.random.default_rng(seed)
     own, base = 100 * slower * rng.lognormal(0, 0.5, 200), 100 * rng.lognormal(0, 0.5, 500)
     if digits is not None:

@@ -187,7 +187,7 @@ class Steering(RuleBasedStateMachine):
 
     @rule()
     def redis_and_the_leader_are_lost(self) -> None:
-        """As with RTDS: the new leader learns that Envoys have weights, but not the values."""
+        """Lose the stored state. As with RTDS, the new leader learns which Envoys have weights, but not the weights."""
         self.stored, self.log = None, []
         self.commands, self.outcomes, self.scored, self.seq = [], [], [], 0
         self.unknown_weights = frozenset(self.actuator.runtime)

@@ -1,4 +1,4 @@
-"""Another language in an answer, or at its end."""
+"""The language signal: an answer, or only its end, is in another language than the other answer."""
 
 from __future__ import annotations
 
