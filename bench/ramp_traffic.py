@@ -62,7 +62,7 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """The users of one run: for each user, the share of requests, ln of the factor, the mean agreement and a hash."""
+    """The users of one run. For each: the share of the requests, ln of the factor f, the mean agreement and a hash."""
 
     share: Floats
     factor: Floats

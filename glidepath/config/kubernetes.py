@@ -48,7 +48,7 @@ class HttpRouteSection(Section):
 
     @property
     def place(self) -> str:
-        """NAMESPACE/NAME/RULE."""
+        """The rule as text: NAMESPACE/NAME/RULE, where NAME is that of the HTTPRoute."""
         return f"{self.namespace}/{self.name}/{self.rule}"
 
 

@@ -1,4 +1,4 @@
-"""Computes the share of a group of calls that a candidate could serve, by its declarations (``eligibility.py``).
+"""Computes which share of a group of calls a candidate could serve, by what it declares (``eligibility.py``).
 
 Histograms do not show which requests have both too many tokens and too many bytes. Such a request may count twice among
 those that cannot move, so the share tends to be too low. Histograms also do not distinguish a request less than 1.1 %

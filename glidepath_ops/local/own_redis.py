@@ -58,7 +58,7 @@ def start_own_redis(stack: Stack, folder: Path, port: int) -> None:
 
 @contextmanager
 def _explained(folder: Path, server: ServerVersion, written: ServerVersion | None) -> Iterator[None]:
-    """Add to an error the server that wrote the data, if ``server`` may be unable to read the data."""
+    """If ``server`` may be unable to read the data, let the error of its start say which server wrote the data."""
     try:
         yield
     except UnreachableError as error:

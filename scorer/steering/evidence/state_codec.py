@@ -62,7 +62,7 @@ class Form:
 
 
 class Stored:
-    """Base class of the parts. ``__init__`` gives each attribute its value without data."""
+    """Base class of the parts of the evidence. ``__init__`` sets each attribute to its value before any data."""
 
     __slots__ = ()
 

@@ -156,7 +156,10 @@ class OutcomeWatch:
     def _count(
         self, new: Mapping[str, CountersReading], before: Mapping[str, CountersReading], arrivals: _Arrivals
     ) -> None:
-        """Add the requests that Envoys without arrivals counted since the last reading. Usually, there are none."""
+        """Add the requests that Envoys counted since the last reading although their outcomes do not arrive.
+
+        Usually, the outcomes of all Envoys arrive, and nothing is added.
+        """
         missing = {name for name in new if self._log_arrivals[name].missing_s(new[name].at_s) >= MISSING_S}
         if arrivals.anything and not missing:
             return

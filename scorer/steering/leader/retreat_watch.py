@@ -28,7 +28,7 @@ Announce = Callable[[Iterable[Decision]], None]
 
 
 class RetreatWatch:
-    """Runs alongside the steer loop until the process ends."""
+    """The task that watches the counters and sends retreats, alongside the steer loop until the process ends."""
 
     def __init__(
         self,

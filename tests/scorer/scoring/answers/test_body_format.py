@@ -1,4 +1,4 @@
-"""The shape of a body."""
+"""Tests of how a body is recognised: one JSON document, a stream of documents, or plain text."""
 
 import json
 
