@@ -42,6 +42,7 @@ class CheckedAnswer:
 
     ``request_bytes``: the length of the request's body.
     ``request``: the request's body if its tokens must be counted, else empty.
+    ``known_api``: see ``failed_answer``.
     """
 
     status: int
@@ -51,6 +52,7 @@ class CheckedAnswer:
     encoding: str = ""
     request_bytes: int = 0
     request: bytes = b""
+    known_api: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,4 +219,5 @@ def decoded(answer: CheckedAnswer, limit: int) -> CheckedAnswer | None:
 
 
 def _find_fault(answer: CheckedAnswer, _: int) -> FoundFault | None:
-    return failed_answer(answer.status, answer.content_type, answer.body, cut=answer.cut)
+    known_api = answer.known_api
+    return failed_answer(answer.status, answer.content_type, answer.body, cut=answer.cut, known_api=known_api)

@@ -201,7 +201,8 @@ class Capturer:
         kind, encoding = headers.get("content-type", "")[:256], headers.get("content-encoding", "")
         asked = exchange.request_body
         known = asked.value() if self.checker.tokens.knows(workload.name, side) else b""
-        answer = CheckedAnswer(response.status, kind, body.value(), body.cut, encoding, asked.size, known)
+        known_api = workload.has_known_answers(request.headers.get(":path", ""))
+        answer = CheckedAnswer(response.status, kind, body.value(), body.cut, encoding, asked.size, known, known_api)
         self.checker.check(RefusedRequest(workload.name, side, Origin.LIVE, captured.logged_id), answer)
 
     def _check_copys_answer(self, captured: CapturedExchange, planned: PlannedCopy, answered: ShadowAnswer) -> None:
@@ -209,6 +210,8 @@ class Capturer:
         request = RefusedRequest(captured.workload.name, planned.side, Origin.SHADOW, captured.id)
         asked = captured.exchange.request_body
         known = asked.value() if self.checker.tokens.knows(captured.workload.name, planned.side) else b""
+        asking = captured.exchange.request
+        known_api = asking is None or captured.workload.has_known_answers(asking.headers.get(":path", ""))
         self.checker.check(
             request,
             CheckedAnswer(
@@ -219,6 +222,7 @@ class Capturer:
                 answered.encoding,
                 asked.size,
                 known,
+                known_api,
             ),
         )
 

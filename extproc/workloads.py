@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from glidepath import envoy_names
+from glidepath.call_classes import has_known_answers
 from glidepath.config import Config, Workload
 from glidepath.config.backends import Backend
 from glidepath.eligibility import declares
@@ -43,6 +44,10 @@ class WorkloadInfo:
         if backend == self.settings.baseline:
             return Side.BASELINE
         return Side.CANDIDATE if backend == self.settings.candidate else None
+
+    def has_known_answers(self, path: str) -> bool:
+        """Return whether the answers to requests with this path have the format of a known API."""
+        return self.settings.scoring.answer is None and has_known_answers(path)
 
     def without_secrets(self, path: str) -> str:
         """Return a request's path and query without parameters that could hold a secret."""

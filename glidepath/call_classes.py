@@ -126,6 +126,13 @@ def form_of_path(path: str) -> CallForm | None:
     return next((form for pattern, form in _FORMS if pattern.search(bare)), None)
 
 
+@lru_cache(1024)
+def has_known_answers(path: str) -> bool:
+    """Return whether the end of a request's path shows one format of the answers, which the extractors can read."""
+    form = form_of_path(path)
+    return form is not None and form.surface not in ("", BY_BODY)
+
+
 def asks_for_stream(path: str, wanted: object) -> bool:
     """Return whether a call asks for a streamed answer. ``wanted``: the member ``stream`` of its body, or None."""
     bare = _bare(path)

@@ -31,11 +31,14 @@ _EVENT_STREAM = "application/vnd.amazon.eventstream"
 _SSE_LINES = (b"data:", b"event:", b"id:", b"retry:", b"error:", b":")
 _JSON_EVENT = re.compile(rb"^data: ?\{", re.MULTILINE)
 _KEEP_ALIVE = ("ping", "pong", "heartbeat", "keepalive", "keep-alive", "keep_alive")
-# Content that a client can use: reasoning alone, or white space alone, is none.
-_CONTENT = re.compile(
+# Content that a client can use. Reasoning alone is none. White space alone is some only if a text is completed.
+_KEYS = (
     rb'"(?:content|text|refusal|partial_json|delta|name|transcript|data|url|code|input|arguments|response|b64_json'
-    rb'|stringValue)"\s*+:\s*+"(?: |\\[nrt])*+(?!")|"(?:args|arguments|input)"\s*+:\s*+\{\s*+"'
+    rb'|stringValue|generation|completion)"\s*+:\s*+"'
 )
+_OBJECTS = rb'"(?:args|arguments|input)"\s*+:\s*+\{\s*+"'
+_CONTENT = re.compile(_KEYS + rb'(?: |\\[nrt])*+(?!")|' + _OBJECTS)
+_COMPLETION = re.compile(_KEYS + rb'(?!")|' + _OBJECTS)
 _NAMED_ERROR = re.compile(rb"event: ?error[ \t]*+\r?\n|error: ?\{")  # at the beginning of a line
 _NAMED_ERROR_BEGINS = (b"\nevent: error", b"\nevent:error", b"\nerror:")  # llama.cpp writes a field error
 _COHERE = ("message-start", "content-start", "content-delta", "content-end", "text-generation")
@@ -63,10 +66,15 @@ class _Event:
         return cls(name, data.strip(), _parsed(data))
 
 
-def failed_answer(status: int, content_type: str, body: bytes, *, cut: bool = False) -> FoundFault | None:
+def failed_answer(
+    status: int, content_type: str, body: bytes, *, cut: bool = False, known_api: bool = True
+) -> FoundFault | None:
     """Return why an answer of status 2xx or 3xx failed. Return None if it did not fail, or if this cannot be decided.
 
-    ``body`` has no content encoding. ``cut``: the capture kept only the beginning of the body.
+    - ``body``: without content encoding
+    - ``cut``: whether the capture kept only the beginning of the body
+    - ``known_api``: whether the answers to this request have the format of a known API. If not, an empty document and
+      an error without a field ``error`` may be sound answers of the user's own API
     """
     if 300 <= status < 400:
         return FoundFault(AnswerFault.REDIRECT, f"status {status}")
@@ -84,10 +92,10 @@ def failed_answer(status: int, content_type: str, body: bytes, *, cut: bool = Fa
     if kind == _EVENT_STREAM:
         return _eventstream_fault(body)
     if head.startswith((b"{", b"[")):
-        return _json_fault(body[start:], kind)
+        return _json_fault(body[start:], kind, known_api=known_api)
     if kind == "text/event-stream" or (head.startswith(_SSE_LINES) and _may_be_stream(kind, body)):
         return _sse_fault(body)
-    return _json_fault(body[start:], kind) if kind in _JSON_TYPES else None
+    return _json_fault(body[start:], kind, known_api=known_api) if kind in _JSON_TYPES else None
 
 
 def _may_be_stream(kind: str, body: bytes) -> bool:
@@ -122,7 +130,7 @@ def has_ended(content_type: str, body: bytes) -> bool:
     return True
 
 
-def _json_fault(body: bytes, kind: str) -> FoundFault | None:
+def _json_fault(body: bytes, kind: str, *, known_api: bool) -> FoundFault | None:
     first, _, rest = body.partition(b"\n")
     lines = first.rstrip().endswith((b"}", b"]")) and rest.lstrip(_BLANK).startswith((b"{", b"["))
     if lines or "ndjson" in kind or "jsonl" in kind or "json-seq" in kind:
@@ -136,18 +144,18 @@ def _json_fault(body: bytes, kind: str) -> FoundFault | None:
         declared = kind in _JSON_TYPES or kind.endswith("+json")
         return FoundFault(AnswerFault.MALFORMED_BODY, str(error)[:_SHOWN]) if declared else None
     if value is None or value == {}:
-        return FoundFault(AnswerFault.NO_ANSWER, "the JSON is empty")
+        return FoundFault(AnswerFault.NO_ANSWER, "the JSON is empty") if known_api else None
     if isinstance(value, dict) and kind not in ("text/plain", "text/markdown"):
-        return _document_fault(value, body)
+        return _document_fault(value, body, known_api=known_api)
     if isinstance(value, list):  # Gemini streams an array
         return next((fault for item in value[-EVENTS:] if (fault := _error(item, AnswerFault.ERROR_BODY))), None)
     return None
 
 
-def _document_fault(doc: dict[str, object], body: bytes) -> FoundFault | None:
+def _document_fault(doc: dict[str, object], body: bytes, *, known_api: bool) -> FoundFault | None:
     if fault := _error(doc, AnswerFault.ERROR_BODY):
         return fault
-    if is_error_without_the_field(doc):
+    if known_api and is_error_without_the_field(doc):
         return FoundFault(AnswerFault.ERROR_BODY, _message(doc))
     if _lacks_answers(doc):
         return FoundFault(AnswerFault.NO_ANSWER, "no candidates" if "candidates" in doc else "no choices")
@@ -155,14 +163,24 @@ def _document_fault(doc: dict[str, object], body: bytes) -> FoundFault | None:
         empty = doc.get("status") == "completed" and not _has_output(doc.get("output"))
         return FoundFault(AnswerFault.EMPTY_ANSWER, "no output") if empty else None
     reason = _reason(doc)
-    if reason not in _STOPPED + _FAULTY_CALL or _has_content(body):
+    if reason not in _STOPPED + _FAULTY_CALL or _has_content(body, completes=_completes_text(doc)):
         return None
     return FoundFault(AnswerFault.EMPTY_ANSWER, f"finish reason {reason}")
 
 
-def _has_content(body: bytes) -> bool:
-    """Return whether there is content that a client can use. After long reasoning, the content is at the end."""
-    return _CONTENT.search(body, max(0, len(body) - TAIL)) is not None or _CONTENT.search(body) is not None
+def _has_content(body: bytes, *, completes: bool) -> bool:
+    """Return whether there is content that a client can use. After long reasoning, the content is at the end.
+
+    ``completes``: whether the answer completes a text or code, which may need white space only.
+    """
+    content = _COMPLETION if completes else _CONTENT
+    return content.search(body, max(0, len(body) - TAIL)) is not None or content.search(body) is not None
+
+
+def _completes_text(doc: dict[str, object]) -> bool:
+    choices = doc.get("choices")
+    first = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
+    return "text" in first or "response" in doc or _is_of_llamacpp(doc)  # OpenAI, Ollama, llama.cpp
 
 
 def _lacks_answers(doc: dict[str, object]) -> bool:
@@ -249,7 +267,9 @@ def _sse_fault(body: bytes) -> FoundFault | None:
     known = any(map(_is_known, docs))
     if reason is None and not any(event.data == _DONE or _ends(event) for event in events):
         return FoundFault(AnswerFault.UNFINISHED_STREAM, "neither [DONE] nor a finish reason") if known else None
-    if not known or (reason or "stop") not in _STOPPED + _FAULTY_CALL or _has_content(body):
+    if not known or (reason or "stop") not in _STOPPED + _FAULTY_CALL:
+        return None
+    if _has_content(body, completes=any(_completes_text(event.doc) for event in docs)):
         return None
     return FoundFault(AnswerFault.EMPTY_ANSWER, f"finish reason {reason}" if reason else "the stream has no content")
 

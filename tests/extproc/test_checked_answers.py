@@ -60,6 +60,20 @@ async def test_a_copys_answer_that_failed_in_its_body_is_an_error_of_its_side() 
         assert sides[Side.CANDIDATE].error_kinds == {"web_page": 1}
 
 
+@pytest.mark.parametrize(("path", "errors"), [("/v1/chat/completions", 1), ("/ask", 0)])
+async def test_only_a_known_api_fails_by_an_error_without_its_field(path: str, errors: int) -> None:
+    """At another path, the same document may be an answer of the user's own API."""
+    async with setup() as r:
+        r.sender.body = own = b'{"detail": "Lima is sunny."}'
+        r.feed(r.request(path=path), OK, Chunk(Half.RESPONSE, own, True))
+        r.sender.gate.set()
+        await r.settled()
+        r.counters.record(RequestOutcome("chat", Side.BASELINE, Origin.LIVE, 1_000), "id-1")
+        r.counters.record(RequestOutcome("chat", Side.CANDIDATE, Origin.SHADOW, 1_000), "id-1")
+        sides = {counts.side: counts.errors for outcomes in r.counters.flush(2_000) for counts in outcomes.sides}
+        assert sides == {Side.BASELINE: errors, Side.CANDIDATE: errors}
+
+
 @pytest.mark.parametrize("status", [503, 400])
 async def test_an_answer_whose_status_says_that_it_failed_is_not_checked(status: int) -> None:
     async with setup() as r:

@@ -261,3 +261,64 @@ def test_every_kind_is_described() -> None:
     text = (Path(__file__).parents[2] / "docs/reference/answer-faults.md").read_text()
     for kind, meaning in FAULTS.items():
         assert f"| `{kind}` | {meaning.grade} | {meaning.meaning} | {meaning.seen_by} |" in text
+
+
+OWN_API = (
+    {"code": 20000, "message": "Lima is sunny.", "request_id": "r"},
+    {"code": "SELECT 1", "message": "This query returns one row."},
+    {"errors": [{"offset": 3, "rule": "comma"}]},
+    {"detail": "Lima is sunny."},
+    {"success": False, "label": "spam"},
+    {"status": "error", "service": "db"},
+    {"__type": "Answer:#Contoso", "Text": "Lima is sunny."},
+    {},
+    None,
+)
+
+
+@pytest.mark.parametrize("answer", OWN_API, ids=json.dumps)
+def test_what_another_api_calls_an_error_may_be_an_answer_of_the_users_own_api(answer: object) -> None:
+    assert kind_of(answer, known_api=False) is None
+    assert kind_of(answer) in (AnswerFault.ERROR_BODY, AnswerFault.NO_ANSWER)
+
+
+def test_an_error_with_its_field_is_an_error_of_any_api() -> None:
+    assert kind_of(ERROR, known_api=False) is AnswerFault.ERROR_BODY
+    assert kind_of({"type": "error", "message": "overloaded"}, known_api=False) is AnswerFault.ERROR_BODY
+
+
+COMPLETED = (
+    {"object": "text_completion", "choices": [{"text": "\n", "index": 0, "finish_reason": "stop"}]},
+    {"object": "text_completion", "choices": [{"text": "    ", "index": 0, "finish_reason": "stop"}]},
+    {"content": "\n", "stop": True, "stop_type": "word"},  # llama.cpp's /infill
+    {"response": " ", "done": True, "done_reason": "stop"},  # Ollama's /api/generate
+)
+
+
+@pytest.mark.parametrize("answer", COMPLETED, ids=json.dumps)
+def test_white_space_completes_a_text_or_code(answer: dict[str, Any]) -> None:
+    """The same from a chat is an empty answer."""
+    assert kind_of(answer) is None
+    assert kind_of(sse(answer) + DONE, SSE) is None
+    assert kind_of(
+        json.loads(json.dumps(answer).replace('"\\n"', '""').replace('" "', '""').replace('"    "', '""'))
+    ) is (AnswerFault.EMPTY_ANSWER)
+    assert kind_of(chat("\n")) is AnswerFault.EMPTY_ANSWER
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"generation": "Lima.", "prompt_token_count": 3, "generation_token_count": 2, "stop_reason": "stop"},  # Llama
+        {
+            "type": "completion",
+            "completion": " Lima.",
+            "stop_reason": "stop_sequence",
+            "stop": "\n\nHuman:",
+        },  # Claude 2
+        {"outputs": [{"text": "Lima.", "stop_reason": "stop"}]},  # Mistral
+    ],
+    ids=["Llama", "Claude", "Mistral"],
+)
+def test_answers_of_models_on_bedrock_are_no_failures(answer: dict[str, Any]) -> None:
+    assert kind_of(answer) is None

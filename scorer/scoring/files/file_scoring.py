@@ -198,7 +198,13 @@ class FileScorer:
         for name, body, status, kind in zip(SIDES, bodies, pair.statuses, pair.content_types, strict=True):
             answer = self._answer(path, pair.request, body, status, kind)
             faults[name] = judge_answer(
-                status=status, content_type=kind, body=body, cut=False, expected=expected, found=answer
+                status=status,
+                content_type=kind,
+                body=body,
+                cut=False,
+                expected=expected,
+                found=answer,
+                declared=self.settings.answer is not None,
             )
             if isinstance(answer, Unusable):
                 unusable.append((name, answer))

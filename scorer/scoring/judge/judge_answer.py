@@ -18,21 +18,33 @@ _WITHOUT_ANSWER = (
     UnusableReason.ERROR_BODY,
     UnusableReason.EMPTY_BODY,
 )
+_COMPLETIONS = (Surface.OPENAI_COMPLETIONS, Surface.OLLAMA_GENERATE, Surface.LLAMACPP_COMPLETION)  # " " is an answer
 _ENDED = (FinishReason.STOP, FinishReason.TOOL_CALLS, FinishReason.OTHER)  # not by a limit or a filter
 
 
 def judge_answer(
-    *, status: int, content_type: str, body: bytes, cut: bool, expected: Expectation, found: Extracted | Unusable
+    *,
+    status: int,
+    content_type: str,
+    body: bytes,
+    cut: bool,
+    expected: Expectation,
+    found: Extracted | Unusable,
+    declared: bool = False,
 ) -> tuple[FoundFault, ...]:
     """Return the faults of one answer; the first one decides its grade. A sound answer has no faults.
 
-    ``body``: without content encoding. ``cut``: whether the capture kept only its beginning. ``found``: the result of
-    ``extract`` for this answer. If the status is neither 2xx nor 3xx, the result is empty, because the status already
-    shows the failure.
+    - ``body``: without content encoding
+    - ``cut``: whether the capture kept only its beginning
+    - ``found``: the result of ``extract`` for this answer
+    - ``declared``: whether the configuration says where the answer is (``scoring.answer``)
+
+    If the status is neither 2xx nor 3xx, the result is empty, because the status already shows the failure.
     """
     if not 200 <= status < 400:
         return ()
-    if fault := failed_answer(status, content_type, body, cut=cut):
+    known_api = expected.surface is not Surface.UNKNOWN and not declared
+    if fault := failed_answer(status, content_type, body, cut=cut, known_api=known_api):
         return (fault,)
     if unusable := "" if cut else _unusable(content_type, expected, found):
         return (FoundFault(AnswerFault.UNUSABLE, unusable),)
@@ -53,7 +65,8 @@ def _unusable(content_type: str, expected: Expectation, found: Extracted | Unusa
     if found.surface is Surface.PLAIN_TEXT and known_api and content_type:  # a file of pairs has no content type
         return "plain text instead of JSON"
     first = found.first
-    said = first.text.strip() or first.tool_calls or first.refusal
+    text = first.text if found.surface in _COMPLETIONS else first.text.strip()
+    said = text or first.tool_calls or first.refusal
     if said or not found.choices or first.finish_reason not in _ENDED:
         return ""
     return "only reasoning" if first.reasoning else "no content"

@@ -16,7 +16,12 @@ _FLOATS = ("FP16", "FP32", "FP64", "BF16")
 
 
 def is_document(value: object) -> bool:
-    return isinstance(value, dict) and (isinstance(value.get("outputs"), list) or _is_generated(value))
+    return isinstance(value, dict) and (_has_tensors(value.get("outputs")) or _is_generated(value))
+
+
+def _has_tensors(outputs: object) -> bool:
+    """Return whether these are tensors, not the texts of Mistral's models on Bedrock."""
+    return isinstance(outputs, list) and all(not isinstance(one, dict) or "text" not in one for one in outputs)
 
 
 def is_event(_: str, doc: dict[str, object]) -> bool:

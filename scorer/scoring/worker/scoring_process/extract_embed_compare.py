@@ -115,14 +115,14 @@ def _extract_pair(pair: Pair, config: Config, now_ms: int) -> _ExtractedPair | S
     custom = _custom_surface(workload)
     sides = [_extract(pair, answer, custom) for answer in (pair.baseline, pair.candidate)]
     expected = expectation(pair.path, pair.request_body)
-    faults = [_faults(a, f, expected) for a, f in zip((pair.baseline, pair.candidate), sides, strict=True)]
+    declared, answers = custom is not None, (pair.baseline, pair.candidate)
+    faults = [_faults(a, f, expected, declared=declared) for a, f in zip(answers, sides, strict=True)]
     read = [ReadAnswer(a, f) for a, f in zip((pair.baseline, pair.candidate), sides, strict=True)]
     contract = contract_signals(expected, *read)
     for name, answer, found in zip(("baseline", "candidate"), (pair.baseline, pair.candidate), sides, strict=True):
         reason = _unscored_reason(answer, found)
         if reason:
-            answers = zip((pair.baseline, pair.candidate), sides, faults, strict=True)
-            facts = [_facts(a, f, 0, found) for a, f, found in answers]
+            facts = [_facts(a, f, 0, found) for a, f, found in zip(answers, sides, faults, strict=True)]
             return replace(unscored(pair, now_ms, f"{name}_{reason}", *facts), signals=contract)
     baseline, candidate = sides
     if pair.request_cut or not isinstance(baseline, Extracted) or not isinstance(candidate, Extracted):
@@ -260,7 +260,7 @@ def _to_judge(extracted: _ExtractedPair) -> AnswersToJudge | Preference | None:
     return to_judge(pair.id, extracted.workload.task, extracted.expected, answers, section)
 
 
-def _faults(answer: Answer, found: Extracted | Unusable, expected: Expectation) -> tuple[str, ...]:
+def _faults(answer: Answer, found: Extracted | Unusable, expected: Expectation, *, declared: bool) -> tuple[str, ...]:
     """Return the kinds of faults of one answer. Only a complete answer is judged."""
     if answer.ending is not Ending.COMPLETE or answer.failed_over:
         return ()
@@ -271,6 +271,7 @@ def _faults(answer: Answer, found: Extracted | Unusable, expected: Expectation) 
         cut=answer.body_cut,
         expected=expected,
         found=found,
+        declared=declared,
     )
     return tuple(fault.kind.value for fault in faults)
 

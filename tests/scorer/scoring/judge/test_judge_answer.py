@@ -9,7 +9,7 @@ import pytest
 
 from glidepath.answer_faults import AnswerFault, FoundFault
 from glidepath.failed_answers import failed_answer
-from scorer.scoring.answers import expectation, extract
+from scorer.scoring.answers import CustomSurface, expectation, extract
 from scorer.scoring.judge.judge_answer import has_failed, judge_answer, only_one_side
 from tests.support.answer_bodies import call, chat, stream
 
@@ -28,13 +28,24 @@ JSON_MODE = ASK | {"response_format": {"type": "json_schema", "json_schema": {"n
 
 
 def judged(
-    body: object, request: dict[str, Any] = ASK, kind: str = "application/json", status: int = 200, cut: bool = False
+    body: object,
+    request: dict[str, Any] = ASK,
+    kind: str = "application/json",
+    status: int = 200,
+    cut: bool = False,
+    path: str = PATH,
+    declared: bool = False,
 ) -> tuple[FoundFault, ...]:
     raw = body.encode() if isinstance(body, str) else json.dumps(body).encode()
     asked = json.dumps(request).encode()
-    found = extract(path=PATH, content_type=kind, status=status, request_body=asked, response_body=raw, body_cut=cut)
-    expected = expectation(PATH, asked)
-    return judge_answer(status=status, content_type=kind, body=raw, cut=cut, expected=expected, found=found)
+    custom = CustomSurface("$.detail") if declared else None
+    found = extract(
+        path=path, content_type=kind, status=status, request_body=asked, response_body=raw, body_cut=cut, custom=custom
+    )
+    expected = expectation(path, asked)
+    return judge_answer(
+        status=status, content_type=kind, body=raw, cut=cut, expected=expected, found=found, declared=declared
+    )
 
 
 def kinds(*args: Any, **more: Any) -> list[AnswerFault]:
@@ -158,3 +169,24 @@ def test_only_what_one_side_has_tells_the_sides_apart() -> None:
     cut, refusal = FoundFault(AnswerFault.CUT, "a"), FoundFault(AnswerFault.REFUSAL, "b")
     assert only_one_side((cut,), (cut, refusal)) == (frozenset(), {AnswerFault.REFUSAL})
     assert only_one_side((FoundFault(AnswerFault.CUT, "x"),), (cut,)) == (frozenset(), frozenset())
+
+
+@pytest.mark.parametrize(
+    ("path", "declared", "found"),
+    [(PATH, False, [AnswerFault.ERROR_BODY]), (PATH, True, []), ("/ask", False, []), ("/ask", True, [])],
+)
+def test_an_error_without_its_field_may_be_an_answer_of_the_users_own_api(
+    path: str, declared: bool, found: list[AnswerFault]
+) -> None:
+    assert kinds({"detail": "Lima is sunny."}, path=path, declared=declared) == found
+
+
+@pytest.mark.parametrize("text", ["\n", "    "])
+def test_white_space_is_an_answer_where_a_text_or_code_is_completed(text: str) -> None:
+    completed = {"object": "text_completion", "choices": [{"text": text, "index": 0, "finish_reason": "stop"}]}
+    assert kinds(completed, {"prompt": "def f():"}, path="/v1/completions") == []
+    assert kinds(chat(text)) == [AnswerFault.EMPTY_ANSWER]
+
+
+def test_texts_of_mistrals_models_on_bedrock_are_no_tensors() -> None:
+    assert kinds({"outputs": [{"text": "Lima.", "stop_reason": "stop"}]}, path="/model/mistral/invoke") == []
