@@ -60,8 +60,18 @@ _ORDINARY_TOKENS = frozenset(
 _OF_SIGNED_URLS = re.compile(r"sig|[a-z]*signature|x(?:amz|goog|oss)credential")
 # Placeholders for values in descriptions of types, such as ``{"password": "string"}``.
 _TYPES = frozenset({"string", "str", "text", "bytes", "none", "null", "password"})
-# Placeholders for passwords in URLs, such as ``https://user:your_password@host``.
-_PLACEHOLDER = re.compile(r"[a-z_-]*(?:pass(?:word|wd|phrase)?|pwd|secret|token|key)|.*[<>{}()$*\[\]].*|%\w+%?")
+# Placeholders for passwords in URLs. Only a whole password can be one, because real passwords have such characters too.
+# The words are placeholders in documentation. As a real password, such a word is no secret.
+_WORD = re.compile(
+    r"(?:your[_-]?|my[_-]|the[_-])?(?:pass(?:word|wd|phrase)?|pwd?|secret|token|(?:api[_-]?)?key)(?:[_-]here)?"
+    r"|change[_-]?me|example|redacted"
+)
+_MARK = re.compile(
+    r"<[^<>]*>|\[[^\[\]]*\]|\{[^{}]*\}|\{\{[^{}]*\}\}"
+    r"|\$\{[^{}:]+\}"  # after a colon, a shell's variable has a default value, which may be real
+    r"|\$\([^()]*\)|\$[A-Z][A-Z0-9_]*|%[A-Z][A-Z0-9_]*%|%s|%\(\w+\)s"
+    r"|\*+|[xX]+|\.+|•+|…+"
+)
 _NO_NAME = re.compile(r"[^a-z0-9]")
 _LONG, _LONG_WITHOUT_DIGITS = 8, 20
 _LONG_IN_A_URL = 16
@@ -91,13 +101,14 @@ def is_credential_of_url(name: str, value: str) -> bool:
 def is_credential_before_host(user: str, password: str) -> bool:
     """Return whether the text before the host of a URL (``user:password@host``) is a credential.
 
-    Words such as ``user:pass`` and marks such as ``<password>`` are placeholders. A user without a password may be a
-    token.
+    A long user with a digit may be a token, whatever the password is.
     """
-    if not password:
-        return len(user) >= _LONG_IN_A_URL and any(map(str.isdigit, user))
-    lowered = password.lower()
-    return _PLACEHOLDER.fullmatch(lowered) is None and len(set(lowered)) > 1
+    return not _is_placeholder(password) or (len(user) >= _LONG_IN_A_URL and any(map(str.isdigit, user)))
+
+
+def _is_placeholder(password: str) -> bool:
+    """Return whether a password in a URL stands for another: a word such as ``pass``, or a mark such as ``$NAME``."""
+    return len(password) < 2 or bool(_WORD.fullmatch(password.lower()) or _MARK.fullmatch(password))
 
 
 def names_a_credential(plain: str) -> bool:

@@ -69,6 +69,9 @@ def _octets(text: str) -> int:
 
 # Name → pattern, and a function that returns how many characters of a match to redact (0: the match is false).
 BUILTIN: dict[str, tuple[str, Callable[[str], int]]] = {
+    # The user and the password before the host of a URL. A password may contain "@", so it ends at the last one. This
+    # pattern is the first: the others would redact a part of the password, and this one would not match any more.
+    "url_password": (r"(?<=://)[^\s/?#@:\"'<>]{0,4096}+:[^\s/?#\"'<>]{0,4096}(?=@[\w\[{$%<])", len),
     "email": (r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}", len),
     # A phone number must have a plus, brackets or separators, as bare digits are far more often a timestamp or an id.
     "phone": (
@@ -86,8 +89,6 @@ BUILTIN: dict[str, tuple[str, Callable[[str], int]]] = {
         r"(?:(?:X-(?:Amz|Goog|Oss)-|q-)?Signature|sig)=[^\s\"'<>]{16,8000}",
         len,
     ),
-    # The user and the password before the host of a URL.
-    "url_password": (r"(?<=://)[^\s/?#@:\"'<>]{0,256}:[^\s/?#@\"'<>]{1,256}(?=@[\w\[])", len),
     # Keys whose form is known: OpenAI, Anthropic and others (sk-), AWS, GitHub, GitLab, Slack, Google, Hugging Face,
     # Stripe; JSON web tokens; private keys in PEM.
     "api_key": (

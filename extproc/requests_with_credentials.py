@@ -52,16 +52,17 @@ _HEADERS = re.compile(rb'headers"\s*:\s*\{([^{}]{1,4096}+)')
 _HEADER = re.compile(rb'"([^"]{1,64}+)"\s*:\s*"([^"]{1,4096}+)')
 _NO_SECRET = frozenset(name.encode() for name in PASSED_HEADERS)
 _PARAMETER = re.compile(rb"=(?=[^&\s\"'<>\\])" + _after(b"=") + rb"([^&\s\"'<>\\]+)")
-# The user and the password before the host of a URL.
-_BEFORE_HOST = re.compile(rb"://([^\s/?#@:\"'<>\\]{0,256}+)(?::([^\s/?#@\"'<>\\]{1,256}+))?+@(?=[\w\[])")
+# The user and the password before the host of a URL. A password may contain "@", so it ends at the last one. Neither
+# contains a slash, so no byte is searched from two beginnings.
+_BEFORE_HOST = re.compile(rb"://([^\s/?#@:\"'<>\\]{0,4096}+)(?::([^\s/?#\"'<>\\]{0,4096}))?@(?=[\w\[{$%<])")
 # A part of a multipart body. All repetitions are bounded, because an attacker may send a body that is slow to search.
 _PART = re.compile(rb"content-disposition:([^\r\n]{0,256}+)\r?\n(?:[^\r\n]{1,999}+\r?\n){0,8}+\r?\n([^\r\n]+)")
 _NAME_OF_A_PART = re.compile(rb'[; ]name="?([^";]{1,64})')
 _NAME_BEFORE = re.compile(rb"([^\s&?;#=\"'<>,{}()]{1,64})\Z")
 _OF_A_MODELS_TOKEN = re.compile(rb'"(?:logprob|bytes|top_logprobs|text_offset)"')
 _NEAR = 160  # the probability of a language model's token is at most this many bytes away from it
-_ASCII_ESCAPE = re.compile(rb"\\u00([2-7][0-9a-f])")
-_PERCENT = re.compile(rb"%([2-7][0-9a-f])")
+_ASCII_ESCAPE = re.compile(rb"\\u00([2-7][0-9a-fA-F])")
+_PERCENT = re.compile(rb"%([2-7][0-9a-fA-F])")
 _QUOTES = (0x22, 0x5C)
 
 
@@ -72,23 +73,22 @@ def gives_a_credential(body: bytes) -> bool:
     """
     if b"\0" in body[:4] or body[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return True  # UTF-16 or UTF-32, which this check does not read
-    lowered = body.lower()
-    if len(lowered) > MOST_ESCAPES and lowered.count(b"\\u00") + lowered.count(b"%") > MOST_ESCAPES:
+    if len(body) > MOST_ESCAPES and body.count(b"\\u00") + body.count(b"%") > MOST_ESCAPES:
         return True
-    is_json = _is_json(lowered)
-    return any(_found(text, is_json=is_json) for text in _readings(lowered, is_json=is_json))
+    is_json = _is_json(body)
+    return any(_found(text, is_json=is_json) for text in _readings(body, is_json=is_json))
 
 
 def _is_json(body: bytes) -> bool:
     return body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[")
 
 
-def _readings(lowered: bytes, *, is_json: bool) -> Iterator[bytes]:
+def _readings(body: bytes, *, is_json: bool) -> Iterator[bytes]:
     """Yield the body with its JSON escapes decoded, then with its percent escapes decoded once and twice."""
-    text = _ASCII_ESCAPE.sub(_character, lowered).lower() if b"\\u00" in lowered else lowered
+    text = _ASCII_ESCAPE.sub(_character, body) if b"\\u00" in body else body
     yield text
     for _ in range(2):
-        once = _PERCENT.sub(_character if is_json else _any_character, text).lower() if b"%" in text else text
+        once = _PERCENT.sub(_character if is_json else _any_character, text) if b"%" in text else text
         if once == text:
             return
         yield once
@@ -106,13 +106,14 @@ def _any_character(escape: re.Match[bytes]) -> bytes:
 
 
 def _found(text: bytes, *, is_json: bool) -> bool:
-    if _OBJECT.search(text) or _any(_MEMBER, text, _is_member) or _any(_HEADERS, text, _hold_a_secret):
-        return True
     if b"@" in text and _any(_BEFORE_HOST, text.replace(rb"\/", b"/"), _is_before_host):  # PHP escapes slashes
         return True
-    if text.startswith(b"--") and _any(_PART, text, _is_part):
+    lowered = text.lower()
+    if _OBJECT.search(lowered) or _any(_MEMBER, lowered, _is_member) or _any(_HEADERS, lowered, _hold_a_secret):
         return True
-    return b"=" in text and _any(_PARAMETER, text, _is_parameter if is_json else _is_field)
+    if lowered.startswith(b"--") and _any(_PART, lowered, _is_part):
+        return True
+    return b"=" in lowered and _any(_PARAMETER, lowered, _is_parameter if is_json else _is_field)
 
 
 def _any(pattern: re.Pattern[bytes], text: bytes, decide: Callable[[re.Match[bytes]], bool]) -> bool:
@@ -151,7 +152,7 @@ def _is_parameter(found: re.Match[bytes]) -> bool:
 
 
 def _is_before_host(found: re.Match[bytes]) -> bool:
-    return is_credential_before_host(found[1].decode("latin-1"), (found[2] or b"").decode("latin-1"))
+    return is_credential_before_host(found[1].decode(errors="replace"), (found[2] or b"").decode(errors="replace"))
 
 
 def _named(found: re.Match[bytes]) -> tuple[str, bytes]:

@@ -67,20 +67,31 @@ def test_parameters_of_signed_urls_are_known(name: str) -> None:
     assert not is_credential_of_url(name, "short1")
 
 
-@pytest.mark.parametrize("password", ["hunter2", "s3cret!", "correct-horse", "p%40ss1", "pass:w0rd", "äöü"])
+PASSWORDS = [
+    "hunter2", "s3cret!", "correct-horse", "p%40ss1", "pass:w0rd", "äöü", "mysecret", "bluekey", "passw0rd", "aaaa",
+    "Sup3r$ecret9", "$ecret", "$ECRET!", "aB3*x9Qk", "a(b)c", "a[b]c", "a{b}c", "a<b>c", "***a", "%41b", "%PW",
+    "{a}b{c}", "[a]b[c]", "$A$b", "${PW:-hunter2}", "x.x", "...a", "p%PW%", "token1", "password!",
+]  # fmt: skip
+PLACEHOLDERS = [
+    "pass", "password", "your_password", "PASSWORD", "my-secret", "<pw>", "${PW}", "{{pw}}", "%PW%", "***", "xxx",
+    "your-password", "YOUR_API_KEY", "yourpassword", "your-token-here", "changeme", "change_me", "example",
+    "secret", "{pw}", "{quote(pw)}", "$PW", "$DB_PASS_2", "$(pw)", "${env.PW}", "[YOUR-PASSWORD]", "%s", "%(pw)s",
+    "...", "…", "••••", "XXXX", "p",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("password", PASSWORDS)
 def test_a_password_before_a_host_is_a_credential(password: str) -> None:
     assert is_credential_before_host("user", password)
 
 
-@pytest.mark.parametrize(
-    "password",
-    ["pass", "password", "your_password", "PASSWORD", "my-secret", "<pw>", "${PW}", "{{pw}}", "%PW%", "***", "xxx"],
-)
+@pytest.mark.parametrize("password", ["", *PLACEHOLDERS])
 def test_a_placeholder_before_a_host_is_no_credential(password: str) -> None:
     assert not is_credential_before_host("user", password)
 
 
-def test_only_a_long_user_with_a_digit_is_a_credential_without_a_password() -> None:
-    assert is_credential_before_host("ghp_0123456789abcdef", "")
+def test_only_a_long_user_with_a_digit_is_a_credential_without_a_real_password() -> None:
+    for password in ("", "x", "pass"):
+        assert is_credential_before_host("ghp_0123456789abcdef", password)
     assert not is_credential_before_host("git", "")
     assert not is_credential_before_host("firstname.lastname", "")

@@ -43,6 +43,8 @@ def test_every_builtin_pattern_of_the_configuration_exists() -> None:
         ("ann\\x40example.com", "[redacted]"),
         ("postgres://app:hunter2@[::1]:5432/x", "postgres://[redacted]@[::1]:5432/x"),
         ("curl https://:t0ken@db/x", "curl https://[redacted]@db/x"),
+        ("a://b:p@ssw0rd@h/x?y=@z c://sk_live_1:@{h}", "a://[redacted]@h/x?y=@z c://[redacted]@{h}"),
+        ("pip https://u:ya29." + "aB3-" * 400 + "@pkg.dev", "pip https://[redacted]@pkg.dev"),
         ("set KEY=sk-proj-abc_DEF-0123456789abcdefghij.", "set KEY=[redacted]."),
         ("AKIAIOSFODNN7EXAMPLE, ghp_" + "aB3" * 12, "[redacted], [redacted]"),
         ("xoxb-1234567890-abc AIza" + "x" * 35 + " hf_" + "a" * 34, "[redacted] [redacted] [redacted]"),

@@ -46,6 +46,12 @@ GIVING: dict[str, Any] = {
     "a password before a host": {"tools": [{"type": "x", "server_url": "https://crm:hunter2@crm.example/tools"}]},
     "a password in a text": {"messages": [{"content": "Connect to postgres://app:Tr0ub4dor@db.example:5432/x."}]},
     "a token before a host": {"input": "clone https://ghp_0123456789abcdefABCDEF@github.com/a/b"},
+    "a long token as a password": {"input": f"pip install --index-url https://u:ya29.{HEX * 40}@pkg.example/simple"},
+    "a password with the marks of placeholders": {"input": "postgres://app:$up3r{S}ecret9@db.example/x"},
+    "a password that looks like a variable": {"input": "postgres://app:$ecret@db.example/x"},
+    "a password with an at sign": {"input": "postgres://app:p@ssw0rd@db.example/x"},
+    "a password before a variable": {"input": "postgres://app:hunter2@${DB_HOST}/x, redis://:hunter2@{host}"},
+    "a token without a password": {"input": "curl https://sk_live_0123456789abcdef:@api.example/v1"},
     "an escaped password": {"input": "https%3A%2F%2Fa%3Ahunter2%40x.example%2Fy"},
     "a nested member": {"extra": [{"deep": {"password": "T"}}]},
 }
@@ -66,7 +72,10 @@ HARMLESS: dict[str, Any] = {
     "code": {"messages": [{"content": "x.signature=compute_signature_2(a); token=abcdefgh12345678"}]},
     "a question": {"messages": [{"content": "What does X-Amz-Signature= mean? And the password: 'hunter2'?"}]},
     "placeholders before a host": {
-        "messages": [{"content": "https://user:pass@host, postgres://u:${PW}@db/x, ftp://a:<password>@h, x://a:***@h"}]
+        "messages": [
+            {"content": "https://user:pass@host, postgres://u:${PW}@db/x, ftp://a:<password>@h, x://a:***@h"},
+            {"content": "https://user:$PASSWORD@host/, mongodb://u:••••@h1:27017,h2:27017/x and p://%s:%s@%s/d, a@b.c"},
+        ]
     },
     "a user before a host": {"messages": [{"content": "ssh://git@github.com/a/b and https://x.example/@user:1 a@b.c"}]},
     "a plain URL": {"messages": [{"content": "https://x/y?page=2&sort=name&session_length=1234567890123456"}]},
@@ -102,6 +111,9 @@ LARGE = {
     "headers": (b'"headers":{' * 400_000, True),
     "names of headers": (b'"headers":{' + b'"a":"b",' * 500_000, False),
     "users before a host": ((b"://" + b"a" * 250 + b":" + b"b" * 250) * 8_000 + b" @", False),
+    "long users before a host": ((b"://" + b"a" * 4_000 + b":" + b"b" * 4_000) * 500 + b" @", False),
+    "at signs before no host": ((b"://:" + b"@" * 4_000) * 1_000, False),
+    "an endless password": (b"://:" * 20_000 + b"b" * 4_000_000 + b"@", False),
     "placeholders before a host": (b"://u:pass@h" * 300_000, True),
     "one long name": (b'{"' + b"a" * 4_000_000 + b'token": "T"}', True),
 }
