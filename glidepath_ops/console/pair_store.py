@@ -151,12 +151,14 @@ class PairStore:
         return label
 
     async def export(self, workload: str, search: Search) -> AsyncIterator[bytes]:
-        """Yield the lines of a data set. Pairs whose bodies are no longer stored are left out."""
+        """Yield the lines of a data set. Pairs whose result or bodies are no longer stored are left out."""
         section = self._config.workload(workload)
-        for result in search.results:
-            stored = await self.find(workload, result.pair_id)
+        for entry_id in search.ids:
+            if (result := await self._result(workload, entry_id)) is None:
+                continue  # removed since the search: by retention, or because somebody erased it
+            stored = await with_body(self._redis, workload, result)
             if stored.pair is not None:
-                yield line_of(record_of(section, stored.pair, stored.result, search.labels.get(result.pair_id)))
+                yield line_of(record_of(section, stored.pair, result, search.labels.get(result.pair_id)))
 
 
 def _searched(index: PairIndex, query: PairQuery, labels: Mapping[str, PairLabel], most: int) -> Search:

@@ -13,6 +13,8 @@ from glidepath.pair_scores import AnswerFacts
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.sides import Origin
 from glidepath_ops.console import pair_index, pair_store
+from glidepath_ops.console.pair_query import query_of
+from glidepath_ops.console.pair_store import PairStore
 from tests.support.console_client import TOKEN, console_client, console_config
 from tests.support.console_data import (
     hold_for_sameness,
@@ -180,6 +182,20 @@ async def test_the_export_is_a_data_set(tmp_path: Path, valid_yaml: str, redis_u
     assert [one["id"] for one in records] == ["no", "far", "near"]
     assert records[1]["left"] == "The fee is 40 euros."
     assert "attachment" in answer.headers["content-disposition"]
+
+
+async def test_an_export_leaves_out_what_is_removed_while_it_runs(
+    tmp_path: Path, valid_yaml: str, redis_url: str, redis_client: Any
+) -> None:
+    await store_three(redis_client)
+    store = PairStore(console_config(tmp_path, valid_yaml, redis_url), redis_client)
+    lines = store.export("chat", await store.search_all("chat", query_of({}, str, 0), 100))
+    exported = [json.loads(await anext(lines))["id"]]
+    results = WorkloadKeys("chat").results
+    [_, (far, _), _] = await redis_client.xrange(results)
+    await redis_client.xdel(results, far)
+    exported += [json.loads(line)["id"] async for line in lines]
+    assert exported == ["no", "near"]
 
 
 @pytest.mark.parametrize("path", ["/api/workloads/chat/pairs.jsonl", "/api/workloads/chat/pairs"])
