@@ -11,7 +11,7 @@ import json
 import math
 import time
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from urllib.parse import quote, urlencode
 
 import aiohttp
@@ -27,8 +27,8 @@ from scorer.steering.envoy.runtime_values import RuntimeEntries
 
 POLL_S = 0.5  # a restarted Envoy is detected within this time
 COUNT_S = 0.2  # the time between two readings of the counters
-COUNT_PART = 0.1  # reading the counters takes at most this part of the time, whatever Envoy's number of them
-COUNT_READINGS = 3  # the quickest of these last readings shows Envoy's effort; a busy host delays single readings
+COUNT_PART = 0.1  # the quickest of the last COUNT_READINGS readings of the counters takes at most this part of the time
+COUNT_READINGS = 3  # the quickest of these shows Envoy's effort; a busy host delays single readings
 MAX_NODE = 256  # characters of a node id
 MAX_RUNTIME_BYTES = 16 * 2**20
 MAX_KEYS_PER_POST = 4000  # the keys are sent in the body, because Envoy refuses a path of that length
@@ -86,13 +86,21 @@ def values_in_force(body: bytes, keys: Collection[str]) -> dict[str, str]:
     return {key: str(value) for key, value in found.items() if value}
 
 
-def between_counts_s(took_s: Sequence[float]) -> float:
-    """Return the seconds from the beginning of one reading of the counters to that of the next.
+class CountPace:
+    """Decides how often an Envoy's counters are read: less often only if it is always slow."""
 
-    ``took_s``: how long the last COUNT_READINGS readings took, or fewer if there were fewer.
-    """
-    effort = min(took_s) if len(took_s) >= COUNT_READINGS else 0.0
-    return max(COUNT_S, effort / COUNT_PART)
+    def __init__(self) -> None:
+        self._took_s: deque[float] = deque(maxlen=COUNT_READINGS)
+
+    def add(self, took_s: float, *, failed: bool) -> None:
+        """Add a reading. A quick failure, such as a refused connection, is left out: it shows nothing of the effort."""
+        if not failed or took_s >= min(self._took_s, default=COUNT_S * COUNT_PART):
+            self._took_s.append(took_s)
+
+    def between_s(self) -> float:
+        """Return the seconds from the beginning of one reading to that of the next."""
+        effort = min(self._took_s) if len(self._took_s) >= COUNT_READINGS else 0.0
+        return max(COUNT_S, effort / COUNT_PART)
 
 
 class AdminInterface:
@@ -117,7 +125,7 @@ class AdminInterface:
         self._pending: dict[str, str] = {}
         self._retreat: dict[str, str] = {}
         self._read_at = self._count_at = -math.inf
-        self._counts_took: deque[float] = deque(maxlen=COUNT_READINGS)
+        self._pace = CountPace()
         self._wake = asyncio.Event()
         self.idle = asyncio.Event()
         self.idle.set()
@@ -194,7 +202,7 @@ class AdminInterface:
 
     async def _count(self) -> None:
         """Read the counters. An error does not prevent reading and writing the runtime values."""
-        began = time.monotonic()
+        began, failed = time.monotonic(), False
         try:
             values = parse_counters(await self._get(self.counters_path, MAX_BYTES))
             node = self.counted.node if self.counted is not None else await self._node()
@@ -202,9 +210,9 @@ class AdminInterface:
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             if self.counted is not None:
                 log.warning("envoy_not_counted", envoy=self.name, reason=error_text_with_type(error))
-            self.counted = None
-        self._counts_took.append(time.monotonic() - began)
-        self._count_at = began + between_counts_s(self._counts_took)
+            self.counted, failed = None, True
+        self._pace.add(time.monotonic() - began, failed=failed)
+        self._count_at = began + self._pace.between_s()
 
     async def _node(self) -> str:
         try:

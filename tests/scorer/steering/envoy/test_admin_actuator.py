@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from glidepath_ops.local.child_process import free_ports
 from scorer.steering.envoy.admin_actuator import SILENT_S, AdminActuator, DnsNames
-from scorer.steering.envoy.admin_interface import admin_layer, between_counts_s, has_ended
+from scorer.steering.envoy.admin_interface import CountPace, admin_layer, has_ended
 from tests.support.json_values import JSON
 from tests.support.waiting import eventually
 
@@ -63,7 +63,7 @@ def test_an_envoy_without_a_name_is_steered_until_it_is_silent_or_another_one(
 
 
 @pytest.mark.parametrize(
-    ("took_s", "pause_s"),
+    ("took_s", "between_s"),
     [
         ([], 0.2),
         ([1.4], 0.2),  # the first reading also opens the connection
@@ -71,8 +71,35 @@ def test_an_envoy_without_a_name_is_steered_until_it_is_silent_or_another_one(
         ([0.5, 0.6, 0.4], 4.0),  # Envoy has very many counters
     ],
 )
-def test_only_an_envoy_that_is_always_slow_is_counted_less_often(took_s: list[float], pause_s: float) -> None:
-    assert between_counts_s(took_s) == pytest.approx(pause_s)
+def test_only_an_envoy_that_is_always_slow_is_counted_less_often(took_s: list[float], between_s: float) -> None:
+    assert pace_after(*((took, False) for took in took_s)) == pytest.approx(between_s)
+
+
+SLOW, REFUSED, TIMED_OUT = (0.4, False), (0.001, True), (2.0, True)
+
+
+@pytest.mark.parametrize(
+    ("readings", "between_s"),
+    [
+        ([SLOW, SLOW, SLOW, REFUSED], 4.0),
+        ([SLOW, REFUSED, SLOW, REFUSED, SLOW, REFUSED], 4.0),
+        ([REFUSED, SLOW, SLOW, SLOW], 4.0),
+        ([REFUSED, REFUSED, REFUSED], 0.2),
+        ([TIMED_OUT, TIMED_OUT, TIMED_OUT], 20.0),
+    ],
+)
+def test_a_quick_failure_lets_no_slow_envoy_be_counted_more_often(
+    readings: list[tuple[float, bool]], between_s: float
+) -> None:
+    assert pace_after(*readings) == pytest.approx(between_s)
+
+
+def pace_after(*readings: tuple[float, bool]) -> float:
+    """Return the time between two readings after these, each with its seconds and whether it failed."""
+    pace = CountPace()
+    for took_s, failed in readings:
+        pace.add(took_s, failed=failed)
+    return pace.between_s()
 
 
 class AdminTwin:
