@@ -89,7 +89,7 @@ def pages(pair_id: str) -> dict[str, str]:
         "pairs, newest": f"{CHAT}/pairs?sort=newest",
         "pairs by flag": f"{CHAT}/pairs?flag=numbers",
         "pairs by side and time": f"{CHAT}/pairs?side=candidate&since=12h",
-        "pairs by sticky key": f"{CHAT}/pairs?sticky={7:032x}",
+        "pairs by sticky value": f"{CHAT}/pairs?sticky={7:032x}",
         "pair by request id": f"{CHAT}/pairs?request=00000064-5a1b-4c8e-9d2f-000000000100",
         "one pair": f"{CHAT}/pair?id={pair_id}",
     }

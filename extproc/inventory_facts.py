@@ -62,8 +62,8 @@ class BodyFacts:
 
     ``model``: "" if it is not known.
     ``shape``, ``request``: the facts that decide which backend can serve the request. ``request`` is None if its body
-    was not read.
-    ``usage``: the tokens; None if the answer was not read.
+    could not be read.
+    ``usage``: the tokens; None if the answer could not be read.
     ``repeated``: whether an earlier request was the same and both answers could be compared.
     ``same``: whether these two answers were equal.
     """

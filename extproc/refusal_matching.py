@@ -41,7 +41,10 @@ class Rejection:
 
 @dataclass(slots=True)
 class RefusalMatcher:
-    """Keeps each report until the other one arrives. Above ``MAX_ENTRIES``, the oldest are dropped."""
+    """Keeps access log entries and proofs until the other report on the same request arrives.
+
+    Above ``MAX_ENTRIES`` of either kind, the oldest are dropped.
+    """
 
     _counted_as_success: OrderedDict[RefusedRequest, bool] = field(default_factory=OrderedDict)
     _waiting: OrderedDict[RefusedRequest, Rejection] = field(default_factory=OrderedDict)

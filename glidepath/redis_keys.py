@@ -220,7 +220,7 @@ def inventory_period(level: str, number: int) -> str:
 
 
 def lease_key(group: str) -> str:
-    """Return the key of the lease of ``group``.
+    """Return the key of the leader's lease of ``group``.
 
     The key holds a string with a TTL: the name of the scorer that steers the group's workloads.
     """

@@ -1,4 +1,4 @@
-"""The names of a workload's runtime keys in Envoy: its weights, its share of copies, its autopilot and its lease."""
+"""The names of a workload's runtime keys in Envoy: weights, share of copies, autopilot and lease of the split."""
 
 from __future__ import annotations
 

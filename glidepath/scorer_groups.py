@@ -1,6 +1,6 @@
 """Finds out which group of scorers steered a workload last, and explains why the expected group did not.
 
-The scorers of one ``scorer.group`` share a lease. The scorer with the lease steers only the workloads of its own
+The scorers of one ``scorer.group`` compete for one lease. Its holder, the leader, steers only the workloads of its own
 configuration file. Two files with different workloads therefore need different groups: in one common group, the
 workloads of one file would not be steered. See ADR 0128.
 """
@@ -56,7 +56,7 @@ class GroupProblem:
 
 
 async def leader(client: RedisClient, group: str) -> str:
-    """Return the name of the scorer that holds the lease of ``group``, or "" if none does. Raises RedisError."""
+    """Return the name of the scorer that holds the leader's lease of ``group``; "" if none does. Raises RedisError."""
     owner = await client.get(lease_key(group))
     return owner.decode(errors="replace") if owner else ""
 

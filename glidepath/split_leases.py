@@ -23,7 +23,7 @@ TAKEOVER = 1.25  # another scorer takes over from a dead one after this multiple
 
 @dataclass(frozen=True, slots=True)
 class LeaseLayer:
-    """A runtime layer with the leases of ``workloads``. Envoy drops it ``ttl_s`` seconds after the last renewal."""
+    """A runtime layer with the leases of some workloads' splits. Envoy drops it ``ttl_s`` after the last renewal."""
 
     name: str
     ttl_s: float
@@ -40,7 +40,7 @@ def leased_workloads(config: Config) -> tuple[str, ...]:
 
 
 def lease_layers(config: Config) -> tuple[LeaseLayer, ...]:
-    """Return the layers of all leases, the longest leases first, without the layer for drills."""
+    """Return the layers with the leases of all splits, the longest leases first, without the layer for drills."""
     by_time: dict[float, list[str]] = {}
     for name in leased_workloads(config):
         by_time.setdefault(config.workloads[name].lost_after, []).append(name)
@@ -52,7 +52,7 @@ def layer_name(ttl_s: float) -> str:
 
 
 def serves_rtds(config: Config) -> bool:
-    """Return whether the leader serves RTDS, for the weights or for leases.
+    """Return whether the leader serves RTDS, for the weights or for the leases of splits.
 
     Without workloads, the leader does not serve RTDS.
     """
@@ -60,7 +60,10 @@ def serves_rtds(config: Config) -> bool:
 
 
 def shortest_lost_after(scorer_lease_s: float) -> float:
-    """Return the shortest ``lost_after``, in seconds, with which no lease is lost when the leader changes."""
+    """Return the shortest ``lost_after``, in seconds, with which no split loses its lease when the leader changes.
+
+    ``scorer_lease_s``: the duration of the leader's own lease (``scorer.lease``).
+    """
     return scorer_lease_s * TAKEOVER + RECONNECT_S
 
 

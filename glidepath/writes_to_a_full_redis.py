@@ -1,4 +1,4 @@
-"""Small writes that a full Redis must accept: commands of people, decisions, the lease, and outcomes.
+"""Small writes that a full Redis must accept: commands of people, decisions, the leader's lease, and outcomes.
 
 A Redis that has reached ``maxmemory`` refuses every command that may need memory (error OOM). Pairs and scores can
 wait, but a rollback cannot. Redis allows a script to write if an earlier command of the same script was a write that

@@ -140,10 +140,10 @@ class Backend(Section):
     For these workloads, the default of ``answer_timeout`` is 10 minutes, unless ``first_byte_timeout`` is set. In all
     other cases, ``first_byte_timeout`` applies to all answers.
 
-    A candidate with its own credential gets only harmless headers of clients, such as content-type, user-agent and
-    anthropic-beta, and the headers in ``pass_headers``: names, or beginnings such as ``x-acme-*``. A candidate without
-    any credential, and a baseline with its own credential, get all headers except those with a credential, unless
-    ``pass_headers`` is set.
+    A candidate with its own credential gets only those headers of clients that Glidepath knows to hold no credential,
+    session or address, such as content-type, user-agent and anthropic-beta, and the headers in ``pass_headers``: names,
+    or beginnings such as ``x-acme-*``. A candidate without any credential, and a baseline with its own credential, get
+    all headers except those with a credential, unless ``pass_headers`` is set.
 
     With ``model: keep``, as without ``model``, a request keeps the model's name that the client sent. So the backend
     must serve its model under this name, and then its answers have this name too.

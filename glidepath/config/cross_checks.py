@@ -212,7 +212,7 @@ def _model_of_a_form(config: Config, name: str, workload: Workload) -> Iterator[
 
 
 def _lost_before_takeover(config: Config, name: str, workload: Workload) -> Iterator[Problem]:
-    """Report a ``lost_after`` that is too short: the lease would end before another scorer can take over."""
+    """Report a ``lost_after`` that is too short: the split's lease would end before another scorer can take over."""
     least = shortest_lost_after(config.scorer.lease)
     if workload.if_lost == "baseline" and workload.lost_after < least:
         message = (

@@ -90,6 +90,6 @@ class ScorerSection(Section):
     reclaim_after: Duration = Field(default=30, gt=0)  # after this time, other scorers take a dead scorer's pairs
     max_backlog: Duration = Field(default=60, gt=0)  # a pair this much older than the newest is counted but not scored
     lease: Duration = Field(default=1, gt=0.2, le=60)  # the leader's lease; when it expires, another scorer takes over
-    group: Group = ""  # scorers of one group share a lease; give each configuration file on one Redis its own group
+    group: Group = ""  # one scorer of a group leads; give each configuration file on one Redis its own group
     log_file: str | None = None  # a file that also gets the decision log, as JSON lines
     probe_via: Address | None = None  # the shadow listener for scheduled probes; absent: envoy.shadow_listen

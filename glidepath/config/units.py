@@ -80,7 +80,7 @@ def parse_percent(value: Any) -> float:
 
 
 def parse_fraction(value: Any) -> float:
-    """Return a number from 0 to 1, such as an agreement. ``value`` is such a number, or a text such as ``75%``.
+    """Return a number from 0 to 1, such as an agreement score. ``value`` is such a number, or a text such as ``75%``.
 
     Raises ValueError for anything else.
     """

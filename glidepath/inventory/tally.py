@@ -60,8 +60,8 @@ class Tally:
     - ``errors``: requests with a 5xx or without an answer
     - ``refused``: requests with a 4xx
     - ``latency``, ``ttft``: milliseconds to the last byte of an answer, and to the first byte of a streamed answer
-    - ``shapes``: the requests whose body was read, by their shape (see ``shape_name``)
-    - ``unread``: requests whose body was not read: cut, compressed in an unknown way, or dropped under load
+    - ``shapes``: the requests whose body extproc read, by their shape (see ``shape_name``)
+    - ``unread``: requests whose body extproc did not read: cut, compressed in an unknown way, or dropped under load
     - ``state``, ``acting``: requests that need state at the server, and requests on which the server itself acts
     - ``usage``: the counts of ``glidepath.token_usage.COUNTS``, and the number of answers, by SOURCE/TIER
     - ``repeats``, ``same``: requests that repeat an earlier one, and those whose answer was the same, too

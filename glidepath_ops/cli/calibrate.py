@@ -1,6 +1,7 @@
 """``glidepath calibrate``: propose gate thresholds from stored scores, as a commented fragment of glidepath.yaml.
 
-With ``--labels``, fit the weights of the agreement to people's judgements instead (calibrate_from_labels.py).
+With ``--labels``, fit the weights of the signals in the agreement score to people's judgements instead
+(calibrate_from_labels.py).
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ def command(
         typer.Option(
             "--from",
             metavar="FILE",
-            help="Read FILE instead of Redis: one JSON object per line, with agreement, noise or latency_ms.",
+            help="Read FILE instead of Redis: one JSON object per line, with agreement, noise or latency_ms, as for "
+            "`glidepath judge`.",
         ),
     ] = None,
     last: Annotated[
@@ -53,24 +55,32 @@ def command(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Fit the agreement to people's judgements in FILE instead: one JSON object per line, with left, right "
-            "and one of: same (1 or 0), acceptable (1 or 0), or label (as `glidepath pairs export` writes it).",
+            help="Fit the agreement score to people's judgements in FILE instead: one JSON object per line, with the "
+            "texts of the two answers (left: the baseline's, right: the candidate's) and one of: same (1 or 0), "
+            "acceptable (1 or 0), or label (as `glidepath pairs export` writes it).",
         ),
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="With --labels: write the weights to this file."),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="With --labels: write the fitted weights of the signals to this file, for scoring.calibration.",
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Propose gate thresholds from the scores of stored pairs.
 
     The output is a fragment of glidepath.yaml with comments that give the reasons. The quality threshold follows from
-    the noise floor (how well the baseline's answers agree with each other), or from the candidate's agreement if no
-    noise floor was measured. The latency threshold follows from the variation of the baseline's latencies.
+    the noise floor (how well two answers of the baseline to the same request agree), or from the candidate's agreement
+    with the baseline if no noise floor was measured. The latency threshold follows from the variation of the baseline's
+    latencies.
 
-    With --labels, nothing is proposed. Instead, the weights of the agreement are fitted to judgements of people. The
-    output shows how well the agreement follows the judgements, with the shipped weights and with the fitted ones.
+    With --labels, nothing is proposed. Instead, the weights of the signals in the agreement score are fitted to
+    judgements of people. The output shows how well the score follows the judgements, with the shipped weights and with
+    the fitted ones.
     """
     if labels is not None:
         if source is not None:

@@ -41,7 +41,8 @@ def command(
 ) -> None:
     """Check the running Envoys and Redis, and suggest a remedy for each problem.
 
-    HTTPRoutes that carry weights are checked too. The exit status is 1 if a check fails; a warning is not a failure.
+    If a workload's weights are written to a Kubernetes HTTPRoute, that route is checked too. The exit status is 1 if a
+    check fails; a warning is not a failure.
     """
     settings = with_running_up(load_config(config), config)
     if envoy:

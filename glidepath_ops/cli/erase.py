@@ -29,7 +29,8 @@ def command(
         str,
         typer.Option(
             "--user",
-            help="The user's sticky value: the value of the sticky header, or of the sticky key in the body.",
+            help="The user's sticky value, in plain text: the value of the header, or of the key in the body, that the "
+            "workload's sticky section names.",
         ),
     ] = "",
     request_id: Annotated[str, typer.Option("--request-id", help="The x-request-id of a request.")] = "",
@@ -40,9 +41,9 @@ def command(
 
     Without --workload, they are erased in all workloads, including those that are in Redis but no longer in the
     configuration. Requests, both answers, results, kept pairs, labels and feedback are erased. Redis has only a digest
-    of a user's sticky value. Set extproc.sticky_key to keep this digest constant. Without it, a change of the
-    configuration changes the digest, and older pairs are not found. Pairs of requests without a sticky value cannot be
-    found by user.
+    of a user's sticky value, which depends on a key. Set extproc.sticky_key to keep this key constant. Without it, a
+    change of the configuration changes the key, and pairs from before the change are not found. Pairs of requests
+    without a sticky value cannot be found by user.
     """
     if bool(user) == bool(request_id):
         raise InputError("erase: give exactly one of --user VALUE and --request-id ID")

@@ -43,7 +43,8 @@ def command(
     since: Annotated[
         str | None,
         typer.Option(
-            help="How far back to count, such as 6h or 7d; whole hours or days; default: 30d, or with --from all lines."
+            help="How far back to count requests: 6h or 7d, for example; whole hours or days; default: 30d, or with "
+            "--from all lines."
         ),
     ] = None,
     from_files: Annotated[
@@ -60,16 +61,20 @@ def command(
         typer.Option(
             "--caller",
             metavar="FIELD",
-            help="With --from: the field of a line that names the caller. Without this option, if a line has no "
-            "field caller, the fields of the headers in inventory.callers are read.",
+            help="With --from: the name of the field that holds the caller. Without this option, this is the field "
+            "caller; if a line has none, the fields that are named like the headers in inventory.callers are tried.",
         ),
     ] = DEFAULT_CALLER,
     candidate: Annotated[
-        str | None, typer.Option(help="Backend that is to take over; its limits decide what can move.")
+        str | None,
+        typer.Option(
+            help="Backend that is to take over. What it declares (context, modalities, tools, max_body) decides which "
+            "requests can move to it."
+        ),
     ] = None,
     baseline: Annotated[
         str | None,
-        typer.Option(help="Backend that serves now; default: envoy.default_backend, or the busiest backend."),
+        typer.Option(help="Backend that serves the requests now; default: envoy.default_backend, or the busiest."),
     ] = None,
     context: Annotated[
         int | None, typer.Option(min=1, help="Longest prompt plus answer that the candidate can serve, in tokens.")
@@ -145,7 +150,7 @@ def _limits(
     tools: bool | None,
     max_body: str | None,
 ) -> CandidateLimits:
-    """Return the limits of the candidate. Those in the options take precedence over its section."""
+    """Return what the candidate can serve. An option takes precedence over the candidate's section in ``backends``."""
     backends = settings.backends if settings else {}
     _check_backend("--candidate", settings, candidate)
     declared = CandidateLimits.of(candidate, backends[candidate]) if candidate in backends else None

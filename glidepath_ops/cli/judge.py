@@ -27,7 +27,7 @@ def command(
         str | None,
         typer.Option(
             metavar="PERCENT",
-            help="The candidate's configured share in percent. If given, check that requests were split in this ratio.",
+            help="The candidate's configured share in percent. If given, check that it got this share of the requests.",
         ),
     ] = None,
 ) -> None:
@@ -35,12 +35,13 @@ def command(
 
     Each line of the file is an event (one request): a JSON object with the keys "t" (its time in seconds), "side"
     ("baseline" or "candidate"), "ok" (true or false) and "latency_ms" (required if "ok" is true). Optional keys are
-    "ttft_ms" (time to the first token), "agreement" and "noise" (scores from 0 to 1), "expected" and "got" (the classes
-    that the baseline and the candidate returned), "defect" (whose answer has one: "candidate", "baseline", "both" or
-    "neither"), "exact_call" (whether both answers make the same tool calls), "preference" (1 if the candidate's answer
-    is preferred, 0 if the baseline's, 0.5 if neither), "correct" (how right each answer is, such as {"baseline": 1,
-    "candidate": 0.5}), "exact" (whether the candidate's answer equals the baseline's), and "feedback" (a user's
-    score from 0 to 1 for the answer of "side").
+    "ttft_ms" (time to the first token), "agreement" (how well the candidate's answer agrees with the baseline's: 0 not
+    at all, 1 fully), "noise" (how well two answers of the baseline to the same request agree, on the same scale: 1 if
+    the baseline does not vary), "expected" and "got" (the classes that the baseline and the candidate returned),
+    "defect" (whose answer has one: "candidate", "baseline", "both" or "neither"), "exact_call" (whether both answers
+    make the same tool calls), "preference" (1 if the candidate's answer is preferred, 0 if the baseline's, 0.5 if
+    neither), "correct" (how right each answer is, such as {"baseline": 1, "candidate": 0.5}), "exact" (whether the
+    candidate's answer equals the baseline's), and "feedback" (a user's score from 0 to 1 for the answer of "side").
 
     The result is one JSON object on stdout. If the file's events cannot decide a gate, a warning goes to stderr. If no
     gate takes part in decisions, judge reports "hold", whereas a live ramp would advance once the configured hold time

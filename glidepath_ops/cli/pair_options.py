@@ -75,8 +75,9 @@ Sticky = Annotated[
     str | None,
     typer.Option(
         "--sticky",
-        metavar="KEY",
-        help="Only pairs with this sticky key, given as its value or as the digest that is stored in pairs.",
+        metavar="VALUE",
+        help="Only pairs with this sticky value, such as a user's, given in plain text or as the digest that is stored "
+        "in pairs.",
     ),
 ]
 LabelFilter = Annotated[Judgement | None, typer.Option("--label", help="Only pairs with this judgement by a person.")]
@@ -86,7 +87,9 @@ Labelled = Annotated[
 KindOption = Annotated[
     str,
     typer.Option(
-        "--kind", help="cross: pairs of one answer of each side; noise: pairs of two answers of the baseline; or all."
+        "--kind",
+        help="cross: pairs of one answer of each side; noise: pairs of two answers of the baseline to one request; or "
+        "all.",
     ),
 ]
 Worst = Annotated[

@@ -143,8 +143,8 @@ def render_istio(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Add the workloads' routes to your VirtualService in FILE (YAML) as copies of your routes, and "
-            "show the diff.",
+            help="Change your VirtualService in FILE (YAML): add, for each of your routes that serves a workload, a "
+            "copy that is limited to the workload's requests. Show the diff.",
         ),
     ] = None,
     route: Annotated[
@@ -152,8 +152,8 @@ def render_istio(
         typer.Option(
             metavar="[WORKLOAD=]NAMESPACE/NAME[/HTTP-ROUTE]",
             help="With --into: the VirtualService to extend, or one route in it. Without --into: your route that "
-            "serves only this workload's requests; the workload must have fallback: false. Without "
-            "--into, HTTP-ROUTE is required, and so is WORKLOAD= if there are several workloads.",
+            "serves only the requests of this workload, whose traffic is then split; the workload must have fallback: "
+            "false. Without --into, HTTP-ROUTE is required, and so is WORKLOAD= if there are several workloads.",
         ),
     ] = None,
     service: Annotated[
@@ -176,9 +176,10 @@ def render_istio(
 ) -> None:
     """Write Istio's EnvoyFilter, and a patch that adds extproc to the proxies' pods.
 
-    The EnvoyFilter splits routes of your VirtualService. --into adds these routes: for each route that serves a
-    workload, a copy that serves only the workload's requests. The rest of your file stays exactly as it is. --remove
-    restores the original file.
+    The EnvoyFilter splits the traffic of some routes of your VirtualService between the baseline and the candidate.
+    Such a route must serve only the requests of one workload. --into adds such routes to your file: for each of your
+    routes that serves a workload, a copy that is limited to the workload's requests. The rest of the file stays exactly
+    as it is. --remove restores the original file.
     """
     if remove:
         restore_files([into] if into else [], dry_run=dry_run)
@@ -210,14 +211,17 @@ def render_envoy_gateway(
     output: Output = None,
     into: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="File of your HTTPRoutes: add a rule for each workload, and show the diff."),
+        typer.Option(
+            metavar="FILE", help="Change FILE with your HTTPRoutes: add a rule for each workload. Show the diff."
+        ),
     ] = None,
     route: Annotated[
         list[str] | None,
         typer.Option(
             metavar="[WORKLOAD=]NAMESPACE/NAME[/RULE]",
-            help="With --into: the HTTPRoute that serves the workload, if FILE contains several. Without --into: a "
-            "rule that matches only the workload's requests; the workload must have fallback: false.",
+            help="With --into: the HTTPRoute that serves the workload, if FILE contains several. Without --into: your "
+            "rule that matches only the workload's requests, which are then split; the workload must have fallback: "
+            "false.",
         ),
     ] = None,
     new_route: Annotated[
@@ -226,7 +230,7 @@ def render_envoy_gateway(
     ] = False,
     into_proxy: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="File of your EnvoyProxy: add Glidepath's parts, and show the diff."),
+        typer.Option(metavar="FILE", help="Change FILE with your EnvoyProxy: add Glidepath's parts. Show the diff."),
     ] = None,
     remove: Annotated[
         bool, typer.Option("--remove", help="With --into or --into-proxy: remove Glidepath from these files.")
@@ -254,8 +258,9 @@ def render_envoy_gateway(
 ) -> None:
     """Write resources for Envoy Gateway, and add Glidepath's parts to your own HTTPRoutes and EnvoyProxy.
 
-    The split becomes the action of the routes that Envoy Gateway generates from your HTTPRoute, so all of your policies
-    on it stay in force. --into and --into-proxy only add lines; --remove restores the original files.
+    Glidepath splits a workload's requests between the baseline and the candidate. It does so in the routes that Envoy
+    Gateway generates from your HTTPRoute, so all of your policies on your HTTPRoute stay in force. --into and
+    --into-proxy only add lines; --remove restores the original files.
     """
     if remove:
         restore_files([one for one in (into, into_proxy) if one is not None], dry_run=dry_run)

@@ -1,4 +1,4 @@
-"""``glidepath scorer``: run a scorer, which scores pairs and, while it holds the lease, sets the weights at Envoy."""
+"""``glidepath scorer``: run a scorer, which scores pairs and, while it is the leader, sets the weights at Envoy."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ def command(
 ) -> None:
     """Score answer pairs; one scorer at a time also sets the traffic weights at Envoy.
 
-    You can run any number of scorers. All of them score. Of the scorers with the same scorer.group, only the one that
-    holds the lease in Redis sets weights. All state is in Redis.
+    You can run any number of scorers. All of them score. Of the scorers with the same scorer.group, only the leader
+    sets weights: the scorer that holds the group's leadership lease in Redis. If it stops renewing this lease, another
+    scorer takes over. All state is in Redis.
     """
     asyncio.run(_serve(config))
 

@@ -171,8 +171,8 @@ def drill(
         typer.Option(
             "--percent",
             metavar="PERCENT",
-            help="If the candidate is at 0 %, first raise it to this share. Default and maximum: the first step's "
-            "share, or 10 % if that is smaller; with --force, the first step's share.",
+            help="If the candidate is at 0 %, first raise it to this share. Default and maximum: the smaller of the "
+            "first step's share and 10 %; with --force, the first step's share.",
         ),
     ] = None,
     force: Annotated[
@@ -180,15 +180,20 @@ def drill(
     ] = False,
     lost: Annotated[
         bool,
-        typer.Option("--lost", help="Rehearse the loss of all scorers, not a rollback. This needs if_lost: baseline."),
+        typer.Option(
+            "--lost",
+            help="Rehearse the loss of all scorers, not a rollback. The workload must have if_lost: baseline.",
+        ),
     ] = False,
 ) -> Command:
     """Rehearse a rollback and measure how long it takes.
 
     A drill sets the candidate's weight to 0, waits until every Envoy has confirmed this and no more requests reach the
-    candidate, and then restores the weight. A candidate at 0 % first gets a small share for some seconds. With --lost,
-    the scorer stops renewing the lease of this workload's split, waits until every Envoy has returned to the baseline
-    by itself, and then renews the lease again.
+    candidate, and then restores the weight. A candidate at 0 % first gets a small share for some seconds.
+
+    With if_lost: baseline, Envoy splits a workload's requests only while it has the lease of this split, which the
+    leading scorer keeps renewing. Without the lease, Envoy sends all requests to the baseline. With --lost, the scorer
+    stops renewing the lease, waits until every Envoy has returned to the baseline by itself, and renews it again.
     """
     share = percent_of("--percent", percent)
     return Command(CommandKind.DRILL, actor(), percent=share, force=force, lost=lost)

@@ -69,9 +69,9 @@ def command(
 ) -> None:
     """Check glidepath.yaml and the Envoy configuration rendered from it.
 
-    Every field of the Envoy configuration must exist in Envoy's API. Each weighted split must list the candidate first
-    and have weights that add up to 10000. If Envoy is installed, `envoy --mode validate` also checks the configuration;
-    no server is started.
+    Every field of the Envoy configuration must exist in Envoy's API. A route that splits a workload's requests by
+    weights must list the candidate first, and the weights must add up to 10000. If Envoy is installed, `envoy --mode
+    validate` also checks the configuration; no server is started.
 
     If the configuration takes a secret from an environment variable, the variable must be set here; if from a file, the
     file must be readable. On a machine without the secrets, use --without-secrets.

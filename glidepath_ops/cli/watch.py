@@ -72,7 +72,7 @@ def command(
 
 
 async def _look(settings: Config, redis: RedisClient, names: list[str], last: Seen) -> Seen:
-    """Read everything again. If Redis does not answer, return the last reading with the error."""
+    """Read the statuses and decisions again. If Redis does not answer, return the last reading with the error."""
     try:
         read = await read_fleet(settings, redis, names, details=False)
         logs = [await read_log(redis, name, SHOWN_DECISIONS) for name in names]

@@ -146,7 +146,10 @@ def _shadow(status: WorkloadStatus, sample: float) -> Effect:
 
 
 def possible(status: WorkloadStatus) -> tuple[CommandKind, ...]:
-    """Return the commands to offer. The leader decides whether a command is possible. A refusal changes nothing."""
+    """Return the commands that the page offers for a workload with this status.
+
+    The scorer may still refuse one, because it decides by newer facts. A refused command changes nothing.
+    """
     try:
         phase = Phase(status.phase)
     except ValueError:

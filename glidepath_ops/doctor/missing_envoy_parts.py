@@ -64,7 +64,7 @@ def _refusals(envoy: EnvoyFacts) -> str:
 
 
 def _aggregates(subject: str, config: Config, envoy: EnvoyFacts) -> Iterator[Finding]:
-    """Report each aggregate cluster for which Envoy still has another version."""
+    """Report each aggregate cluster whose members in the running Envoy differ from those in the configuration."""
     for wanted in clusters(config):
         running = envoy.cluster_config(str(wanted["name"]))
         if "cluster_type" in wanted and running is not None and _members(running) != _members(wanted):

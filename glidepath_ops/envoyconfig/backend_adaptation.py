@@ -38,8 +38,8 @@ class AdaptedBackend:
     ``restore``: whether the backend gets the request as the user's own route changed it.
     ``set_by_route``: the effect of this route's header rules on headers that the other side changes.
     ``rewritten``: whether a route of the user may have changed the path and the host of requests to this backend.
-    ``serves_the_candidate``: whether the backend is the candidate. Only harmless query parameters are sent to a
-    candidate, unless ``keep`` is true.
+    ``serves_the_candidate``: whether the backend is the candidate. Unless ``keep`` is true, a candidate gets only the
+    query parameters in ``HARMLESS_PARAMETERS`` and in ``redaction.harmless_parameters``.
     ``without``: when reasoning of another server is removed: always, or only after the backend has refused the request.
     """
 
@@ -59,9 +59,10 @@ class AdaptedBackend:
 
     @property
     def passes_only(self) -> tuple[str, ...] | None:
-        """The names or prefixes (``*``) of the headers that are sent to this backend, besides the harmless headers.
+        """Which of the client's headers are sent to this backend, besides ``envoy_names.PASSED_HEADERS``.
 
-        None: all headers are sent except those with a credential.
+        Each is a name, or the beginning of names, with ``*`` at its end. None: all headers are sent, but those with the
+        client's credential only if ``keep`` is true.
         """
         if self.keep or self.restore:
             return None

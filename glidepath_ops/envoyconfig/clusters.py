@@ -112,7 +112,10 @@ def is_candidate_alone(config: Config, name: str) -> bool:
 
 
 def _is_behind_a_users_route(config: Config, name: str) -> bool:
-    """Return whether the backend is a candidate without fallback that gets requests from a route of the user."""
+    """Return whether a route of the user sends the backend requests.
+
+    It does if the backend is the candidate of a workload without fallback whose baseline is a cluster of the user.
+    """
     users = (w for w in config.workloads.values() if config.backends[w.baseline].cluster is not None)
     return any(w.candidate == name and not w.fallback for w in users)
 

@@ -56,7 +56,7 @@ def cluster_of_access_log(config: Config) -> Json:
     """Return the cluster for the access log, which extproc receives too.
 
     Its connections have Envoy's default limits: if extproc reads too slowly, Envoy drops log entries and counts them.
-    With the limits of the other cluster, the entries would fill Envoy's memory.
+    With the large limits of ``cluster_of_extproc``, the entries would fill Envoy's memory.
     """
     why = "Each worker thread has one stream for each access log."
     section = _grpc_server(envoy_names.ACCESS_LOG_CLUSTER, config.extproc.addresses, _LOG_STREAMS, why)

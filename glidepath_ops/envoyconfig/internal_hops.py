@@ -1,9 +1,9 @@
-"""Renders the internal hop to a candidate that is a cluster of the user, if the baseline is one, too.
+"""Renders internal hops. A hop is a listener inside Envoy that forwards each request unchanged to the user's cluster.
 
-The aggregate cluster of a fallback identifies the backend of an attempt by the metadata of its endpoint. Endpoints in a
-user's clusters have no such metadata. So the candidate's member of the aggregate is a cluster with a single endpoint
-that has the metadata. This endpoint is a listener inside Envoy, which forwards every request unchanged to the user's
-cluster (ADR 0180).
+A candidate needs a hop if the workload has a fallback and both of its backends are clusters of the user. The fallback
+is an aggregate cluster: the first attempt goes to the candidate, the second to the baseline. It learns the backend of
+an attempt from the metadata of the endpoint, which endpoints in a user's cluster do not have. So the aggregate cluster
+gets, in place of the candidate's cluster, a cluster whose only endpoint is the hop, with this metadata (ADR 0180).
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ _MOST_HEADERS_KB = 8192  # Envoy's maximum, so that only the limits of the live 
 
 
 def needs_hop(config: Config, workload: Workload) -> bool:
-    """Return whether both sides of a workload with fallback are clusters that already exist in the user's Envoy."""
+    """Return whether requests reach the workload's candidate through an internal hop.
+
+    They do if the workload has a fallback, and both of its backends are clusters that the user's Envoy already has.
+    """
     sides = (config.backends[workload.candidate], config.backends[workload.baseline])
     return workload.fallback and all(side.cluster is not None for side in sides)
 

@@ -52,7 +52,7 @@ def keeps_state(workload: Workload) -> bool:
 
 
 def reads(config: Config, name: str) -> bool:
-    """Return whether the requests of a workload are read, for this workload or for another one on the same paths."""
+    """Return whether Envoy reads a workload's requests, for this workload or for another one on the same paths."""
     ours = config.workload(name).match
     return any(needs_reading(config, one) and _share_paths(ours, one.match) for one in config.workloads.values())
 

@@ -21,7 +21,10 @@ NEEDS_STATE = "state"
 
 @dataclass(frozen=True, slots=True)
 class CandidateLimits:
-    """The limits of a candidate. A limit that is None allows everything. ``name``: what messages call the candidate."""
+    """The limits on the requests that a candidate can serve. None allows every request.
+
+    ``name``: what messages call the candidate.
+    """
 
     name: str
     context: int | None = None
@@ -53,7 +56,8 @@ class CandidateLimits:
 class EligibleShare:
     """The share of a group's requests that the candidate could serve.
 
-    ``share``: from 0 to 1, out of the ``requests`` whose bodies were read. ``reasons``: why the others cannot move.
+    ``share``: from 0 to 1, out of the ``requests`` whose bodies the inventory read. ``reasons``: a reason why requests
+    cannot move to the candidate → how many.
     """
 
     requests: int
@@ -62,7 +66,7 @@ class EligibleShare:
 
 
 def eligible_share(tally: Tally, candidate: CandidateLimits) -> EligibleShare | None:
-    """Return the share, or None if no body was read."""
+    """Return the share of the requests in ``tally`` that the candidate could serve; None if no body was read."""
     reasons: dict[str, int] = {}
     requests = 0
     for name, shape in tally.shapes.items():

@@ -47,7 +47,7 @@ class Inventory:
     """The result of the inventory.
 
     ``workloads``: in the order of migration.
-    ``others``: calls that are not inference, and calls above the limit on groups.
+    ``others``: calls that are not inference, and calls beyond the largest number of groups that are counted.
     ``months``: the length of the counted time, in months of 365/12 days; None if it is unknown.
     """
 

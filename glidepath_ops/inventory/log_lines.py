@@ -49,8 +49,8 @@ class BadLineError(ValueError):
 class LogLines:
     """The counts of all lines so far.
 
-    ``caller``: the field that names the caller. If a line lacks this field, the fields for the headers
-    ``inventory.callers`` are read. Such a field has the name of the header, or the name with underscores.
+    ``caller``: the field that names the caller. If it is DEFAULT_CALLER and has no value in a line, the fields for the
+    headers in ``inventory.callers`` are read. Such a field has the name of the header, or the name with underscores.
     ``bad``: the number of unreadable lines, by reason.
     ``named``: messages about the first unreadable lines, with file and line number.
     """

@@ -47,7 +47,11 @@ def spend_of(config: Config, group: CallGroup, baseline: str) -> Spend | None:
 
 
 def _priced_backend(config: Config, group: CallGroup, baseline: str) -> str:
-    """Return the backend whose prices apply: one with prices and the group's model, or the one with most requests."""
+    """Return the name of the backend whose prices apply.
+
+    It is the first configured backend that has prices and the model of the group. Without one, it is the configured
+    backend that served most requests of the group, or ``baseline`` if none of them is known to have served any.
+    """
     priced = {name: one.model for name, one in config.backends.items() if one.price is not None and one.model}
     of_model = next((name for name, model in priced.items() if model == group.key.model), None)
     served = {name: number for name, number in group.sample.backends.items() if name in config.backends}

@@ -30,10 +30,12 @@ _CHAT = (
 
 @dataclass(frozen=True, slots=True)
 class MatchKey:
-    """The conditions that identify the requests of a section. Groups with equal conditions share a section.
+    """The conditions by which a workload's section in ``glidepath.yaml`` selects its requests.
 
-    ``header``: the header that names the caller, with its value; None if a fingerprint names the caller, because a
-    fingerprint cannot be a condition.
+    Groups of calls (``CallGroup``) with equal conditions get one section together.
+
+    ``header``: the header that names the caller, with its value. None if no header does, if only a part of its value is
+    known, or if the caller is known by a fingerprint of its credential, which cannot be a condition.
     """
 
     path: str
@@ -43,9 +45,10 @@ class MatchKey:
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """The backends of a section. ``known``: the names of the backends in the configuration.
+    """The two backends of a workload's section. ``known``: the names of the backends in the configuration.
 
-    ``cluster``: the cluster of the user's Envoy that serves most requests, if the baseline is not a known backend.
+    ``cluster``: the cluster of the user's Envoy that serves most requests of the found workloads, if the configuration
+    names no backend; else "".
     """
 
     baseline: str
@@ -79,7 +82,7 @@ def task_of(group: CallGroup) -> str:
 
 
 def section_names(keys: Iterable[CallKey], configured: Collection[str] = ()) -> dict[MatchKey, str]:
-    """Return a valid and unique name for each section. ``configured``: names already in use."""
+    """Return a valid and unique name for each workload's section. ``configured``: names that other workloads have."""
     names: dict[MatchKey, str] = {}
     taken = set(configured) | {"backends"}
     for key in keys:
@@ -93,7 +96,7 @@ def section_names(keys: Iterable[CallKey], configured: Collection[str] = ()) -> 
 def group_names(keys: Sequence[CallKey], sections: Mapping[MatchKey, str]) -> dict[CallKey, str]:
     """Return a name for each group of calls: the name of its section.
 
-    If several groups share the section, their callers follow the name.
+    If several groups share the section, the name of each ends with the group's caller.
     """
     together = Counter(match_key(key) for key in keys)
     names: dict[CallKey, str] = {}

@@ -14,7 +14,7 @@ from scorer.scoring.compare.calibrator.ranking_figures import auc
 
 
 def scored(seed: int, agreement: float, cosine: float) -> ScoredSet:
-    """A set of 80 pairs whose scores are noise plus the given part of the truth."""
+    """A set of 80 pairs whose scores are random numbers plus the given parts of the truth."""
     rng = np.random.default_rng(seed)
     same = np.arange(80.0) % 2
     noise = rng.random((3, 80))

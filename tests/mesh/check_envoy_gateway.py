@@ -99,7 +99,7 @@ async def check_the_copies(among: Parts) -> None:
 
 
 async def check_a_dead_candidate(among: Parts, caller: Caller) -> None:
-    """The last check: the candidate does not come back."""
+    """Check that the baseline answers all requests once the candidate is stopped. It stays stopped: check this last."""
     await among.onprem.__aexit__()
     assert await caller.ask(20) == Counter({(200, "own"): 20})
 

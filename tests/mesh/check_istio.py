@@ -164,7 +164,7 @@ async def check_the_copies(among: Parts) -> None:
 
 
 async def check_a_dead_candidate(under_test: Mesh) -> None:
-    """The last check: the candidate does not come back."""
+    """Check that the baseline answers all requests once the candidate is stopped. It stays stopped: check this last."""
     await under_test.among.onprem.__aexit__()
     assert await under_test.caller().ask(20) == Counter({(200, "own"): 20})
 

@@ -106,7 +106,7 @@ async def split_on_envoy_gateway(
 
 
 async def ready(gateway: EnvoyGateway, among: Parts) -> None:
-    """Wait until the user's route serves."""
+    """Wait until a request through the user's route is answered with status 200."""
 
     async def served() -> bool:
         return statuses(await among.caller(URL).ask()) == {200}
@@ -115,6 +115,6 @@ async def ready(gateway: EnvoyGateway, among: Parts) -> None:
 
 
 def has_aggregate(gateway: EnvoyGateway) -> bool:
-    """Return whether Envoy has the candidate's cluster."""
+    """Return whether Envoy has the aggregate cluster of the candidate ``onprem`` and its fallback ``cloud``."""
     with urllib.request.urlopen(f"{gateway.admin}/clusters?format=json", timeout=10) as response:
         return b'"onprem-or-cloud"' in response.read()

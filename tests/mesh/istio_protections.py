@@ -39,7 +39,7 @@ def _resource(group: str, kind: str, spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def _denied(scope: Scope, **other_than: Any) -> dict[str, Any]:
-    """Return an AuthorizationPolicy that denies what is not ``other_than``."""
+    """Return an AuthorizationPolicy that denies the requests that meet the negative conditions ``other_than``."""
     rule: dict[str, Any] = dict(other_than)
     if scope == "route":
         rule["to"] = [{"operation": {"paths": [f"{PREFIX}/*"]}}]

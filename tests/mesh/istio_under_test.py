@@ -66,7 +66,7 @@ class Mesh:
         return self.among.caller(URLS[self.role], {**host, **named})
 
     async def ready(self, running: Istio) -> None:
-        """Wait until the user's route serves."""
+        """Wait until a request through the user's route is answered with status 200."""
 
         async def served() -> bool:
             return statuses(await self.caller().ask(method="GET")) == {200}

@@ -1,4 +1,4 @@
-"""A scorer's part of a leased split: it pushes the weights by RTDS and renews the lease until the block ends."""
+"""A scorer's part of a leased split: it pushes weights by RTDS, and renews the split's lease until the block ends."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LEASED = {"if_lost": "baseline", "lost_after": f"{LOST_AFTER_S}s", "shadow": {"s
 
 @asynccontextmanager
 async def leased_share(config: Config, percent: float) -> AsyncIterator[None]:
-    """Give the candidate of ``chat`` this share at each Envoy that connects, and lease it."""
+    """Give the candidate of ``chat`` this share at each Envoy that connects, and lease the split."""
     leases = LeaseService(config, lambda: True)
     actuator = RtdsActuator(config.envoy.rtds_listen, lambda: True, leases=leases)
     tasks = [asyncio.create_task(actuator.run()), asyncio.create_task(_steer(config, percent, actuator))]
@@ -41,7 +41,7 @@ async def _steer(config: Config, percent: float, actuator: RtdsActuator) -> None
 
 
 async def check_the_lease(config: Config, caller: Caller) -> None:
-    """Check that without a scorer the user's own route serves, before the first lease and after the last one."""
+    """Check that the user's own route serves all requests while the split has no lease: before it and after it."""
 
     async def served_by(*wanted: str) -> bool:
         return set(backends(await caller.ask(10))) == set(wanted)

@@ -39,7 +39,7 @@ RATE, AFTER = 20, 100  # requests a second; requests after the return to the bas
 async def check_clients(among: Parts, caller: Caller, arm: str) -> list[str]:
     """Let the candidate fail in each way while no process of Glidepath runs. Return a line of figures for each.
 
-    Requests that Envoy can rescue cause no error. With a lease, no request fails after the lease has ended.
+    Requests that Envoy can rescue cause no error. If the split has a lease, no request fails after the lease has ended.
     """
     await among.collector.__aexit__()  # extproc
     return [await _check(among, caller, arm, failure) for failure in FAILURES]

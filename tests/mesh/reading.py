@@ -1,4 +1,4 @@
-"""Checks on each mesh for a workload with a prefix, whose requests are read before they are split."""
+"""Checks on each mesh for a workload with a prefix, whose requests Envoy reads before it splits them."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ class ForeignReasoning:
 
 
 class RequestFacts:
-    """Runs ``request_facts.lua``, with the sticky keys ``user`` and ``metadata.user_id``."""
+    """Runs ``request_facts.lua``, with sticky values in the body's keys ``user`` and ``metadata.user_id``."""
 
     def __init__(self) -> None:
         self._lua = _load(

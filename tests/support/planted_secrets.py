@@ -19,7 +19,7 @@ HEADERS = (
 
 
 def query_of_secrets() -> str:
-    """Return a query with SECRET under each of PARAMETERS, and in the value of a harmless parameter."""
+    """Return a query with SECRET under each of PARAMETERS, and in the value of a parameter that may stay."""
     named = [f"{name if '%' in name else quote(name)}={SECRET}" for name in PARAMETERS]
     return "&".join([*named, f"version={SECRET}%20{SECRET}"])
 

@@ -44,7 +44,7 @@ class FakedClock:
 class ReplacedClock:
     """A replaced clock for a Redis without libfaketime: the store shifts Redis' TIME, and the writers choose the ids.
 
-    As with a real clock, the ids of a stream never go back, and a clock that is set forward ends the lease.
+    As with a real clock, the ids of a stream never go back, and a clock that is set forward ends the leader's lease.
     """
 
     ahead_ms: int = 0

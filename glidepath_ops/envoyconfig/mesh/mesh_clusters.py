@@ -37,5 +37,5 @@ def rtds_cluster(config: Config) -> Json:
 
 
 def uses_rtds(config: Config) -> bool:
-    """Return whether Envoy gets runtime layers from the scorers: the weights, or leases."""
+    """Return whether Envoy gets runtime layers from the scorers: the weights, or the leases of splits."""
     return serves_rtds(config)

@@ -58,7 +58,7 @@ class CopyKind(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class RouteCopy:
-    """One copy of a user's route. The default is the split of a workload whose requests are not read.
+    """One copy of a user's route. The default is the split of a workload whose requests Envoy does not read.
 
     ``suffix``: the end of its name.
     ``conditions``: MetadataMatchers on the facts about a request.
@@ -77,7 +77,7 @@ class RouteCopy:
 
     @property
     def is_read(self) -> bool:
-        """Whether requests on this copy may have been read before."""
+        """Whether Envoy may have read requests on this copy before it chose the copy."""
         return bool(self.conditions) if self.splits else self.kind is not CopyKind.READER
 
     @property
@@ -93,10 +93,10 @@ class RouteCopy:
 def copies_of(config: Config, name: str, original: str, ends_after: float = 0) -> list[RouteCopy]:
     """Return the copies of the user's route ``original`` that a workload needs.
 
-    If the workload's requests are not read, it needs one copy, or two copies with a sticky header.
+    If Envoy does not read the workload's requests, it needs one copy, or two copies with a sticky header.
 
-    ``original``: the name of the route, unique among all routes of the user, so that workloads which share it are read
-    once.
+    ``original``: the name of the route, unique among all routes of the user, so that Envoy reads the requests of
+    workloads which share it only once.
     ``ends_after``: the route's time limit for a whole answer, in seconds; 0: none.
     """
     workload = config.workload(name)
@@ -148,7 +148,7 @@ def _splits(workload: Workload, conditions: tuple[Json, ...]) -> list[RouteCopy]
 def _splits_by_limit(
     config: Config, workload: Workload, conditions: tuple[Json, ...], ends_after: float
 ) -> list[RouteCopy]:
-    """Return the copies for the split of requests that were read: each twice if the candidate's two limits differ.
+    """Return the copies for the split of requests that Envoy has read: each twice if the candidate's two limits differ.
 
     If the user's route ends an answer before the limit of whole answers, the limit of streams applies to both copies,
     because after a later limit, the baseline could not answer in time.
@@ -208,7 +208,7 @@ def _marked(by_filter: Json) -> Json:
 def conditions_of(config: Config, name: str, copy: RouteCopy) -> Json:
     """Return the conditions that a copy's RouteMatch gets in addition to those in the user's file.
 
-    Without a lease no request is read, and the user's own route serves all requests.
+    While the split has no lease, Envoy reads no request, and the user's own route serves all requests.
     """
     rule = config.workload(name).match
     takes_all = copy.kind is CopyKind.REST and not copy.conditions
@@ -247,7 +247,7 @@ def removed_headers(config: Config, copy: RouteCopy) -> Json:
 
 
 def refuse_unread(config: Config, name: str, where: str) -> None:
-    """Raise InputError if a workload's requests must be read but no copies of its route can be made."""
+    """Raise InputError if Envoy must read a workload's requests but no copies of its route can be made."""
     key = _needed(config.workload(name))
     if key is not None:
         raise InputError(

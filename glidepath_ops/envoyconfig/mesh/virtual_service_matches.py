@@ -24,8 +24,8 @@ _OTHER_SYNTAX = re.compile(r"\[\[:|\\[pPzQC]")  # regular expressions that Istio
 class NarrowMatch:
     """The conditions of the user's route together with those of the workload.
 
-    ``replaced``: text of the path that the copy's match includes and the user's match does not. A rewrite in the copy
-    must keep this text.
+    ``replaced``: the end of the path in the copy's match that the user's match does not have. Istio's rewrite replaces
+    all of the path that a match has. So this text must be appended to the rewrite in the copy, or it would be lost.
     """
 
     conditions: Json
@@ -109,7 +109,10 @@ def _headers(match: Json, own: Mapping[str, str], place: str) -> Json | None:
 
 
 def _paths(match: Json, rule: Match, place: str) -> list[tuple[Json, str]]:
-    """Return the path conditions, each with the text that a rewrite must keep (``NarrowMatch.replaced``)."""
+    """Return the path conditions of the requests that meet both the user's ``match`` and the workload's ``rule``.
+
+    With each comes the text that must be appended to a rewrite (``NarrowMatch.replaced``). [] if no path can meet both.
+    """
     uri, folded = match.get("uri") or {"prefix": "/"}, str(match.get("ignoreUriCase")).lower() == "true"
     if rule.path is not None:
         return _one_path(uri, rule.path, folded, place)

@@ -68,7 +68,7 @@ class Actuator(Protocol):
     def retreat(self, writes: Mapping[str, RuntimeEntries]) -> None:
         """Send ``writes``, which lower the candidate's share, before all others; see ``submit``.
 
-        If ``lasts`` is true, the actuator sends them even without the lease.
+        If ``lasts`` is true, the actuator sends them even if this scorer does not hold the leader's lease.
         """
 
     def count(self, path: str) -> None:
@@ -95,10 +95,10 @@ class Actuator(Protocol):
         """
 
     def leases(self) -> Mapping[str, LeaseReading]:
-        """Return for each workload with a lease in how many Envoys this lease is in force now."""
+        """Return for each workload whose split needs a lease in how many Envoys this lease is in force now."""
 
     def renew_leases(self, withheld: Collection[str]) -> None:
-        """Renew the leases of all workloads except ``withheld``. Without regular calls, the leases expire."""
+        """Renew the leases of the splits of all workloads except ``withheld``. Without regular calls, they expire."""
 
     def problems(self) -> Mapping[str, str]:
         """Return for each Envoy that cannot be read or written now the reason."""

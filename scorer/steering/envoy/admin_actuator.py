@@ -52,7 +52,7 @@ class AdminActuator:
     """The ``Actuator`` that uses the Envoys' admin interfaces.
 
     ``addresses``: the addresses of the interfaces (``http(s)://…``, ``unix:/path`` or ``dns://NAME:PORT``). ``leased``:
-    the workloads whose leases are read. ``server``: serves the leases of ``lease_service`` to the same Envoys.
+    the workloads whose splits need a lease. ``server``: serves the leases of ``lease_service`` to the same Envoys.
     """
 
     lasts = True
@@ -176,7 +176,7 @@ class AdminActuator:
         return {name: self._lease(key) for name, key in self._lease_keys.items()}
 
     def _lease(self, key: str) -> LeaseReading:
-        """Return in how many Envoys a lease is in force. An Envoy that cannot be read does not count."""
+        """Return in how many Envoys the lease of a split is in force; without the Envoys that cannot be read."""
         read = {name: one for name, one in self._interfaces.items() if one.reading is not None}
         held = sum(1 for one in read.values() if parse_lease(one.leases.get(key, "")))
         set_at = tuple(name for name, one in read.items() if one.reading and one.reading.get(key))

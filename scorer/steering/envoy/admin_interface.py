@@ -151,7 +151,10 @@ class AdminInterface:
         self._wake.set()
 
     def retreat(self, values: RuntimeEntries) -> None:
-        """Send these values before all others, even without the lease, because they lower the candidate's share."""
+        """Send these values before all others, because they lower the candidate's share.
+
+        They are sent even if this scorer does not hold the leader's lease.
+        """
         for key in values:
             self._pending.pop(key, None)
         self._retreat.update(values)

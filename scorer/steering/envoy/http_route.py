@@ -60,7 +60,10 @@ class HttpRoute:
             self._queue(self._pending, rule, values)
 
     def retreat(self, name: str, values: RuntimeEntries) -> None:
-        """Send these values before all others, even without the lease, because they lower the candidate's share."""
+        """Send these values before all others, because they lower the candidate's share.
+
+        They are sent even if this scorer does not hold the leader's lease.
+        """
         if (rule := self._rule(name)) is not None:
             self._pending.pop(rule, None)
             self._queue(self._retreats, rule, values)

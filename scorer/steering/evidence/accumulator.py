@@ -231,8 +231,8 @@ class Evidence(Stored):
         """Restore the evidence from ``raw``, the result of ``to_json``.
 
         If a gate's limit or kind in ``workload`` has changed since then, this gate starts without data. Raises
-        InputError if ``raw`` is not a valid state, for example because another version stored it. The caller then
-        starts with empty evidence.
+        InputError if ``raw`` is not a valid state, for example because another version of Glidepath stored it. The
+        caller then starts with empty evidence.
         """
         evidence = cls(workload, *_step_of(raw))
         load(evidence, raw)

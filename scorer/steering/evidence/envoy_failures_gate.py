@@ -52,7 +52,7 @@ class EnvoyFailuresGate(Gate):
         """Start without requests.
 
         ``prior``: the estimate of the candidate's share of the clients' requests before the first one. ``before``: the
-        requests before the step.
+        requests before the step, and how many of them Envoy itself failed.
         """
         super().__init__(spec)
         self._share, self._before = prior, before

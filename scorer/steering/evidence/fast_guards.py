@@ -108,8 +108,8 @@ class FastGate(GuardGate):
     def _quiet(self) -> bool:
         """Whether neither side has failed recently. Requests without a failure are then collected.
 
-        The tests get these requests at once. Only the estimates, which are not read before the next failure, get them
-        later.
+        The tests get these requests at once. Only the estimates get them later, because nothing uses the estimates
+        before the next failure.
         """
         bad_period = self._since.score or self._since_ratio.score
         return not bad_period and not self._baseline.failing and self._outage == NO_OUTAGE

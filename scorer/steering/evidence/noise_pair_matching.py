@@ -56,7 +56,7 @@ class PairMatcher(Stored):
     At most one cross pair and one noise pair of each user wait for a match. If more than 256 cross pairs or more than
     256 noise pairs wait, the oldest of them is dropped.
 
-    ``_crosses``, ``_noises``: a digest of the user's sticky key → the pair that waits
+    ``_crosses``, ``_noises``: the digest of a user's sticky value → the pair that waits
     """
 
     _crosses: dict[str, WaitingCross]

@@ -47,8 +47,8 @@ class SamenessMarginGate(DifferenceGate):
     """The gate that limits how far the mean agreement of cross pairs may be below the noise floor.
 
     A sample is an agreement of cross pairs minus an agreement of noise pairs. For matched pairs, the sample is the
-    difference between the two pairs' agreements. Pairs without a sticky key are not matched but collected in blocks: a
-    block ends as soon as it has a cross pair and a noise pair, and its sample is the difference between the mean
+    difference between the two pairs' agreements. Pairs without a sticky value are not matched but collected in blocks:
+    a block ends as soon as it has a cross pair and a noise pair, and its sample is the difference between the mean
     agreements. So changes over time that affect both kinds of pair cancel.
     """
 

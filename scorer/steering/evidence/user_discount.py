@@ -1,10 +1,10 @@
 """The user discount: leave out some pairs of busy users, because the answers of one user are not independent.
 
-A user is identified by the sticky key. After a pair of one key has counted, another pair of this key counts only after
-a gap: first, pairs of other keys must count. The gap is one such pair for every eight known keys, at most eight. If one
-key sends nearly all requests, other keys fill the gap too slowly. So a pair also counts once four times the gap of its
-key's pairs have been left out. At the largest gap, every 33rd pair then counts. With fewer than eight keys, every pair
-counts, because there is too little other traffic.
+A user is identified by the digest of the sticky value, here called the key. After a pair of one key has counted as
+evidence, another pair of this key counts only after a gap: first, pairs of other keys must count. The gap is one such
+pair for every eight known keys, at most eight. If one key sends nearly all requests, other keys fill the gap too
+slowly. So a pair also counts once four times the gap of its key's pairs have been left out. At the largest gap, every
+33rd pair then counts. With fewer than eight keys, every pair counts, because there is too little other traffic.
 
 Keys are hashed into 256 slots, so memory is bounded. Whether a pair counts depends on earlier pairs and never on the
 pair's score, so the tests stay valid.
@@ -25,7 +25,7 @@ _ADMIT_AFTER_GAPS = 4  # a pair counts once this many times the gap's number of 
 
 @dataclass(frozen=True, slots=True)
 class KeySlot:
-    """The record about all sticky keys that have the same hash.
+    """The record about all users' keys that have the same hash.
 
     - ``admitted_at``: how many pairs of all keys had counted when a pair of these keys last counted
     - ``refused_since``: how many pairs of these keys have been left out since then
@@ -38,7 +38,7 @@ class KeySlot:
 class UserDiscount(Stored):
     """Decides which cross pairs count as evidence.
 
-    ``_slots``: the hash of sticky keys → the record about them. ``_admitted``: how many pairs of all keys have counted.
+    ``_slots``: the hash of users' keys → the record about them. ``_admitted``: how many pairs of all keys have counted.
     """
 
     _slots: dict[str, KeySlot]
@@ -49,9 +49,9 @@ class UserDiscount(Stored):
         self._admitted = 0
 
     def admits(self, key: str) -> bool:
-        """Record a pair of the sticky key ``key``, and return whether the pair counts as evidence.
+        """Record a pair of the user with this key, and return whether the pair counts as evidence.
 
-        A pair without a key ("") always counts.
+        ``key``: the digest of the sticky value. A pair without one ("") always counts.
         """
         if not key:
             return True

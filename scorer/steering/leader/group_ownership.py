@@ -41,7 +41,7 @@ class GroupOwnership:
         self._leader, self._leading_since = "", 0.0
 
     async def check_as_leader(self, *, now: bool = False) -> None:
-        """Find the workloads that another group steers. The holder of the lease calls this method. Raises RedisError.
+        """Find the workloads that another group steers. Only the leader calls this method. Raises RedisError.
 
         With ``now``, check even if the last check was less than CHECK_S ago.
         """
@@ -57,7 +57,7 @@ class GroupOwnership:
     async def check_as_standby(self) -> None:
         """Check that the leader steers every workload in this scorer's configuration.
 
-        Scorers without the lease call this method. Raises RedisError.
+        Only scorers that do not lead call this method. Raises RedisError.
         """
         leader = await self._lease.holder()
         if leader != self._leader:

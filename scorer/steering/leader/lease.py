@@ -1,4 +1,4 @@
-"""The lease in Redis that lets one scorer of a group steer at a time, with a fencing token.
+"""The leader's lease in Redis, which lets one scorer of a group steer at a time, with a fencing token.
 
 The lease expires when its holder stops renewing it. A holder that was paused (SIGSTOP, a long garbage collection, a
 frozen virtual machine) does not notice the expiry. Therefore:

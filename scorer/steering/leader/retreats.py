@@ -1,8 +1,8 @@
 """Retreats: lower shares that are sent to the Envoys before Redis stores them. See ADR 0282.
 
 A retreat never waits: the weights are sent at once, together with a runtime key that contains the time and the reason.
-The next stored tick, of this scorer or of the next leader, adopts the lower share. A scorer without the lease can only
-retreat to 0 %, so it never raises a share that another scorer wrote.
+The next stored tick, of this scorer or of the next leader, adopts the lower share. A scorer that does not hold the
+leader's lease can only retreat to 0 %, so it never raises a share that another scorer wrote.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ class RunningActuator:
             await asyncio.shield(self._task)
 
     async def end_term(self) -> None:
-        """End the actuator. If ``lasts`` is true, end only its part that needs the lease."""
+        """End the actuator. If ``lasts`` is true, end only its part that needs the leader's lease."""
         if self._actuator is None:
             return
         self._actuator.end_term()

@@ -1,4 +1,4 @@
-"""The steer loop: hold the lease, read the news, decide, store the decision, write to the Envoys.
+"""The steer loop: hold the leader's lease, read the news, decide, store the decision, write to the Envoys.
 
 A step forward is stored in Redis, with the fencing token, *before* it is written to any Envoy, and every tick compares
 the Envoys' values with the stored ones. So if a leader dies at any point, the Envoys have either the old weights or new
@@ -54,7 +54,7 @@ log = structlog.get_logger()
 
 
 class SteerLoop:
-    """The loop that runs in every scorer, and steers in the scorer that holds the lease."""
+    """The loop that runs in every scorer, and steers in the scorer that holds the leader's lease."""
 
     def __init__(
         self,
@@ -92,7 +92,7 @@ class SteerLoop:
         return self._unavailable
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Try to get the lease, and steer while holding it, until ``stop`` is set."""
+        """Try to get the leader's lease, and steer while holding it, until ``stop`` is set."""
         async with asyncio.TaskGroup() as group:
             for sink in self._sinks:
                 group.create_task(sink.run(stop))
@@ -120,8 +120,8 @@ class SteerLoop:
     async def _stand_by(self) -> None:
         """If another scorer leads, end the actuator, and forget the retreats and the watched counters.
 
-        The other scorer has found the retreats at the Envoys. If no other scorer leads, nothing is done. The lease may
-        still be this scorer's own, because it cannot be released while Redis refuses writes.
+        The other scorer has found the retreats at the Envoys. If no other scorer leads, nothing is done. The
+        leader's lease may still be this scorer's own, because it cannot be released while Redis refuses writes.
         """
         if not self._lease.another_leads:
             return

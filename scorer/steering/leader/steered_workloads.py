@@ -90,7 +90,7 @@ class SteeredWorkloads:
         return MappingProxyType(self._states)
 
     def withheld_leases(self) -> frozenset[str]:
-        """Return the workloads whose lease is not renewed now, because a drill lets it end."""
+        """Return the workloads whose split's lease is not renewed now, because a drill lets it end."""
         return frozenset(name for name, state in self._states.items() if state.ramp.withholds_lease)
 
     def keep(self, state: WorkloadState) -> None:
@@ -217,6 +217,6 @@ class SteeredWorkloads:
         )
 
     def _is_done(self, name: str) -> bool:
-        """Return whether the workload serves its last step, so that the workloads that wait for it may begin."""
+        """Return whether the workload has reached its last step, so that the workloads that wait for it may begin."""
         state = self._states.get(name)
         return state is not None and state.ramp.phase in (Phase.VALIDATING, Phase.COMPLETED)

@@ -43,7 +43,7 @@ class KeysSeen:
     """The keys and sides that occur in the lines of a file.
 
     - ``keys``: the known keys that have a value in at least one line
-    - ``unknown``: the first unknown keys, in the order in which they occur
+    - ``unknown``: the first unknown keys, in the order in which they occur, at most as many as there are known keys
     - ``sides``: the values of the key ``side``
     """
 

@@ -73,8 +73,9 @@ def _check_lease(inputs: TickInputs) -> None:
 def continue_drill(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
     """Move a running drill to its next stage when the present stage is done.
 
-    If a stage takes longer than MAX_DRILL_MS, the drill fails. With ``--lost``, the time after which a lease expires is
-    added to this limit. Only the last stage, ``RESTORING``, does not fail the drill: after the limit, the drill ends.
+    If a stage takes longer than MAX_DRILL_MS, the drill fails. With ``--lost``, the time after which the split's lease
+    ends is added to this limit. Only the last stage, ``RESTORING``, does not fail the drill: after the limit, the drill
+    ends.
     """
     drill = state.drill
     if drill is None:

@@ -57,8 +57,8 @@ class Drill:
 
     - ``percent``: the candidate's share that the drill lowers to 0
     - ``stage_ms``: when the present stage began
-    - ``withdrawn_ms``: when the desired weight became 0; ``lost``: when the lease was no longer renewed
-    - ``confirmed_ms``: when every Envoy had confirmed weight 0; ``lost``: when the lease had ended at every Envoy
+    - ``withdrawn_ms``: when the desired weight became 0; ``lost``: when the split's lease was no longer renewed
+    - ``confirmed_ms``: when every Envoy had confirmed weight 0; ``lost``: when the split's lease had ended
     - ``last_request_ms``: the end of the last flush in which a client's request reached the candidate
     - ``failure``: why the drill failed, or ""
     """

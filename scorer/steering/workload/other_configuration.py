@@ -21,10 +21,10 @@ _NOTHING = Histogram()
 
 @dataclass(frozen=True, slots=True)
 class ServedWatch:
-    """The other configuration that an Envoy has served.
+    """The last configuration, other than that of this scorer's file, that an Envoy has served.
 
-    ``other``: the digest in the latest request or pair of another configuration; "" if there was none. ``seen_ms``: the
-    time of this request or pair.
+    ``other``: the digest of that configuration, from the latest request or pair with it; "" if there was none.
+    ``seen_ms``: the time of this request or pair.
     """
 
     other: str = ""
@@ -48,21 +48,24 @@ NOTHING_OTHER = ServedWatch()
 
 
 def is_other(record: SideOutcomes | ScoredPair, wanted: str) -> bool:
-    """Return whether a record is about another configuration.
+    """Return whether a record is about another configuration than the one with the digest ``wanted``.
 
-    A record without a digest is never about another configuration.
+    The result is False for a record without a digest.
     """
     return bool(record.served) and record.served != wanted
 
 
 def other_requests(flush: Outcomes, wanted: str) -> tuple[str, int]:
-    """Return the digest of another configuration in a flush ("" without one), and the number of requests with it."""
+    """Return a digest other than ``wanted`` in a flush ("" if there is none), and how many requests have such a one."""
     others = [side for side in flush.sides if is_other(side, wanted)]
     return (others[-1].served, sum(side.requests for side in others)) if others else ("", 0)
 
 
 def refuse_others(flush: Outcomes, wanted: str, percent: float) -> Outcomes:
-    """Return the part of a flush that is evidence. ``percent``: the candidate's share."""
+    """Return the part of a flush that is evidence about the configuration with the digest ``wanted``.
+
+    ``percent``: the candidate's share.
+    """
     return replace(flush, sides=tuple(_usable(flush.sides, wanted, percent)))
 
 

@@ -157,7 +157,7 @@ def _ended(before: WorkloadState, state: WorkloadState) -> bool:
 
 
 def _same_configuration_again(before: WorkloadState, state: WorkloadState) -> WorkloadState:
-    """Restart evidence that counted requests of another configuration, once no Envoy serves that configuration."""
+    """Restart evidence that counted requests of a configuration other than the file's, once no Envoy serves it."""
     return restart_evidence(state, state.now.ms) if _ended(before, state) else state
 
 
@@ -268,7 +268,7 @@ def _refusing_baseline(before: WorkloadState, state: WorkloadState, now_ms: int)
 
 
 def _other_configuration(before: WorkloadState, state: WorkloadState, now_ms: int) -> tuple[Decision, ...]:
-    """Return the decision that an Envoy began, or ceased, to serve another configuration; else nothing."""
+    """Return the decision that an Envoy began, or ceased, to serve a configuration other than the file's, if any."""
     watch, ramp, name = state.recent.served, state.ramp, "other_configuration"
     began = watch.lasts(now_ms) and not before.recent.served.lasts(before.now.ms)
     if not began and not _ended(before, state):

@@ -69,9 +69,13 @@ class WorkloadSpec:
         )
 
     def fresh_evidence(self, ramp: RampState, now_ms: int, before: StepEvidence | None = None) -> StepEvidence:
-        """Return empty evidence for the ramp's share, beginning at ``now_ms``. ``before``: the evidence until now.
+        """Return empty evidence for the ramp's share, beginning at ``now_ms``.
 
-        While the share is unknown, the evidence is created for the first step, so that clients' requests count.
+        ``before``: the evidence that it replaces. Only Envoy's own failures in it are taken over, so that a gate can
+        see whether they become more frequent.
+
+        While the share is unknown, the evidence is created for the share of the first step. The candidate is then
+        judged by clients' requests, and not by its copies, as at 0 %.
         """
         percent = self.policy.steps[0] if ramp.share_unknown else ramp.percent
         return self.kind.fresh(self.workload, percent, now_ms, before)

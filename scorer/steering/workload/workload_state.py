@@ -61,7 +61,7 @@ class RecentCounts:
       while its share was 0
     - ``refusals``: the requests that the sides refused for their credential or for their path
     - ``envoy``: the requests that Envoy itself failed
-    - ``served``: the other configuration that an Envoy has served
+    - ``served``: the last configuration, other than the file's, that an Envoy has served
     - ``since_ms``: the steady time at which this leader's term began. ``refusals``, ``envoy`` and ``served`` leave out
       earlier flushes and pairs, because they may describe an earlier deployment
     - ``retreat``: the requests that were refused before and after the latest retreat

@@ -1,6 +1,6 @@
 """Encode a workload's state as the JSON that is stored in Redis, and decode it.
 
-The ``schema`` number identifies the form of the JSON. A state of another schema is not read; the workload then starts
+The ``schema`` number identifies the form of the JSON. A state with another number is ignored; the workload then starts
 at the baseline.
 
 See ADR 0132.
@@ -130,7 +130,7 @@ def decode(spec: WorkloadSpec, stored: Mapping[str, Any], clocks: ClockReadings)
 def _settled_epoch(ramp: RampState, last_written: LastWritten) -> int:
     """Return the last epoch whose share every Envoy has confirmed, as far as the stored state shows.
 
-    If a leader stored a step and lost its lease before the Envoys got the weights, they may still run the former
+    If a leader stored a step and ceased to lead before the Envoys got the weights, they may still run the former
     weights. Then requests must not count until all Envoys have confirmed the new ones.
     """
     wanted = desired_values(ramp.serving, 0.0, ramp.autopilot)[:2]

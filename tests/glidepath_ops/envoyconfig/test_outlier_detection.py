@@ -1,4 +1,7 @@
-"""Outlier detection is rendered where the configuration asks; the whole candidate only where the baseline serves."""
+"""Outlier detection is rendered where the configuration asks for it.
+
+Envoy may eject all endpoints of a candidate only where the baseline then serves its requests.
+"""
 
 from __future__ import annotations
 

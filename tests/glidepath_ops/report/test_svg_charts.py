@@ -1,4 +1,4 @@
-"""Charts whose axes fit their values, and which are valid for any numbers."""
+"""Tests of the charts in SVG: for any numbers, lines and bars are inside the picture, and the axes are readable."""
 
 from __future__ import annotations
 

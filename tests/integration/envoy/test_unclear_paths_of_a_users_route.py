@@ -28,7 +28,7 @@ CLEAR = ("/v1/chat", "/v1/messages?a=../x//y%2f", "/v1/x/.x/..y/z../messages?a=/
 async def served_by(setup: UsersSetup, path: str) -> list[str]:
     """Send a request with this path, and return the names of the backends that got it.
 
-    A candidate gets only the harmless parameters of the query.
+    A candidate gets only the parameters of the query that are known to hold no credential.
     """
     setup.clear_received()
     async with setup.session.post(URL(setup.live + path, encoded=True), data=b"{}") as response:

@@ -1,4 +1,8 @@
-"""Feedback that Redis keeps with its pair: the counted score, the newest label, limits and erasure."""
+"""Tests of the feedback that Redis keeps so that it can be shown with its pair.
+
+Kept are the score that counted and the newest label, of a limited number of requests and for a limited time, until they
+are erased.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests are read before Envoy splits them, on routes of Istio and of Envoy Gateway too.
+"""Envoy reads requests before it splits them, on routes of Istio and of Envoy Gateway too.
 
 ``make test-mesh`` tests the same on the real control planes.
 """

@@ -56,7 +56,7 @@ async def leads(client: SteeringClient, owner: str) -> bool:
 
 
 async def the_lease_ends_by_itself(client: SteeringClient) -> bool:
-    """Return whether the present lease, if there is one, expires within the configured time."""
+    """Return whether the leader's present lease, if there is one, expires within the configured time."""
     left_ms = await client.redis.pttl(LEASE)  # -2: there is no lease; -1: it never ends
     return left_ms == -2 or 0 <= left_ms <= client.config.scorer.lease * 1000
 

@@ -289,7 +289,7 @@ async def test_after_the_loss_of_redis_a_guard_and_a_command_can_still_roll_back
 
 
 async def test_the_end_of_a_term_ends_its_streams_so_that_envoys_reconnect(port: int) -> None:
-    """Both terms run in one process, as after a Redis outage that lasted longer than the lease."""
+    """Both terms run in one process, as after a Redis outage that lasted longer than the leader's lease."""
     actuator, client = RtdsActuator(f"127.0.0.1:{port}", may_write=lambda: True), StreamClient("one")
     serving, stream = asyncio.create_task(actuator.run()), asyncio.create_task(client.run(port))
     await eventually(lambda: "one" in actuator.readings())

@@ -50,7 +50,10 @@ def is_pictograph(key: str) -> bool:
 
 
 def sign_key(text: str, start: int, sign: str) -> str:
-    """Return the normal form of the sign at ``text[start]``: NEGATIVE for a minus that opens an operand (e^{-x})."""
+    """Return the normal form of the ``sign`` at ``text[start]``, such as ``>`` for ``→``.
+
+    A minus that opens an operand, as in e^{-x}, becomes NEGATIVE. A sign without a normal form is returned unchanged.
+    """
     if sign == "-" and _OPENS_AN_OPERAND.match(text, start + 1):
         return NEGATIVE
     return _NORMAL_FORMS.get(sign, sign)

@@ -30,7 +30,7 @@ HASH = "{loadBalancer: {consistentHash: {httpHeaderName: a}}}"
 
 
 def config(fallback: bool = True, cluster: str = CLUSTER, sticky: dict[str, Any] | None = None, **match: Any) -> Config:
-    """Return a configuration whose requests are not read, so that one copy is enough."""
+    """Return a configuration with which Envoy reads no requests, so that one copy of a route is enough."""
     workload: dict[str, Any] = {"match": match or {"path": PATH}, "baseline": "cloud", "candidate": "onprem"}
     workload |= {"stateless": True, "sticky": sticky or {"random": True}}
     return parse_config(
@@ -345,7 +345,7 @@ def test_of_workloads_with_one_route_all_splits_come_before_the_first_that_reads
 
 
 def read_config(**candidate: str) -> Config:
-    """Return a configuration whose requests are read. ``candidate``: further settings of the candidate."""
+    """Return a configuration with which Envoy reads requests. ``candidate``: further settings of the candidate."""
     workload = {"match": {"path": PATH}, "baseline": "cloud", "candidate": "onprem", "stateless": True}
     backends = {"cloud": {"cluster": CLUSTER, "host": HOST}, "onprem": {"url": "http://127.0.0.1:9", **candidate}}
     return parse_config(yaml.safe_dump({"backends": backends, "workloads": {"chat": workload}}))

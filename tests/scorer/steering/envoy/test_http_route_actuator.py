@@ -25,7 +25,7 @@ PLACE, GATEWAY = "httproute models/chat/0", "httproute models/chat/0 at eg"
 
 
 class Steered:
-    """A running actuator of the workload ``chat``. ``leads``: whether this process holds the lease."""
+    """A running actuator of the workload ``chat``. ``leads``: whether this process holds the leader's lease."""
 
     def __init__(self, server: ApiServer) -> None:
         config = parse_config(steered_by_http_route(CHAT_CONFIG, server.url))

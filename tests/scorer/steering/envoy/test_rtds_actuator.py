@@ -64,7 +64,7 @@ async def test_a_connection_without_data_stays_open_at_any_rate_of_pings(tmp_pat
 
 
 class AlwaysFreeLease:
-    """A lease that can always be acquired."""
+    """A leader's lease that can always be acquired."""
 
     owner, duration, fence = "me", 0.04, 0
 

@@ -1,4 +1,4 @@
-"""Leases over a gRPC stream: the leases of each Envoy, their time to live, and the times without a lease."""
+"""Leases of splits over a gRPC stream: those of each Envoy, their time to live, and the times without a lease."""
 
 from __future__ import annotations
 

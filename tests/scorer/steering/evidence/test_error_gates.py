@@ -23,7 +23,7 @@ BAD_ANSWER = RequestCounts(c_n=1, c_errors=1)
 
 
 def observe(gates: GateSet, c_errors: int, c_n: int, b_errors: int, b_n: int, *rescues: int) -> None:
-    """``rescues``: the number that the baseline answered and the number that failed there too."""
+    """``rescues``: how many of the candidate's failed requests the baseline answered, and how many it failed too."""
     gates.observe(RequestsEnded(RequestCounts(c_n, c_errors, 0, b_n, b_errors, *rescues)))
 
 
@@ -248,7 +248,7 @@ def test_with_fallback_a_broken_candidate_needs_no_more_bad_answers(share: float
 
 
 def bad_answers_at_95_percent(answer: RequestCounts) -> int:
-    """Return the number of such bad answers that the guard needs; 0 if a hundred are not enough."""
+    """Return after how many of these bad answers the fast guard fails at a share of 95 %; 0 if 99 are too few."""
     guard = error_cases.FastGuard(simulated_runs.DEFAULT_FAST_ALPHA, 0.95)
     for _ in range(50):
         guard.add(RequestCounts(c_n=19, b_n=1))

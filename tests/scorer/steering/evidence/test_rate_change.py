@@ -31,7 +31,7 @@ def log_likelihood(rate: float, counts: FailureCounts) -> float:
 def test_the_denominator_is_at_least_the_likelihood_of_every_point_of_the_null(
     before: FailureCounts, since: FailureCounts, rate: float, part: float
 ) -> None:
-    """This makes the statistic an e-value: see the module."""
+    """This makes the statistic an e-value, see scorer/steering/evidence/rate_change.py."""
     numerator = sum(
         math.lgamma(c.failed + 0.5) + math.lgamma(c.n - c.failed + 0.5) - math.lgamma(c.n + 1) - math.log(math.pi)
         for c in (before, since)

@@ -1,4 +1,4 @@
-"""Requests that an Envoy served with another configuration are no evidence. They are counted, shown and announced."""
+"""Requests that an Envoy served with another file than the scorer's: counted, shown, announced, but no evidence."""
 
 from __future__ import annotations
 

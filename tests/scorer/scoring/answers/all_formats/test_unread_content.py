@@ -1,4 +1,4 @@
-"""Content that is not read makes an answer unusable. Content of several kinds is read, so a difference is detected."""
+"""Content of a kind that no reader knows makes an answer unusable. A difference in content of a known kind is found."""
 
 from __future__ import annotations
 

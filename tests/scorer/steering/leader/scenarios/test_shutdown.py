@@ -19,7 +19,7 @@ from tests.support.scripted_evidence import ScriptedEvidenceKind
 
 
 class SwallowsCancellation:
-    """A lease whose renewal swallows its cancellation, as redis-py's client may."""
+    """A leader's lease whose renewal swallows its cancellation, as redis-py's client may."""
 
     owner, duration, fence = "me", 0.04, 1
 
