@@ -90,6 +90,22 @@ def test_a_prompt_that_only_uses_such_words_hides_no_refusal(prompt: str) -> Non
     assert AnswerFault.REFUSAL in kinds("I'm sorry, but I can't help with that.", prompt)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "It is beyond my wildest dreams how good that concert was. The band played for three hours.",
+        "This is something I won't forget for the rest of my life: the whole valley was full of light.",
+        "That's something we can't explain with classical physics, so we need quantum mechanics.",
+        "该请求不能提供空的正文，否则服务器返回 400。",
+        "这个问题暂时无法提供精确的数字，但是一般认为大约有三千种。",
+        "Dear Ms Brown,\n\nI'm sorry, but I can't help you with the move on Saturday.\n\nYours, Mia",
+        '"I can\'t help with that," said the clerk, and shut the window.',
+    ],
+)
+def test_prose_with_the_words_of_a_refusal_is_no_defect(text: str) -> None:
+    assert AnswerFault.REFUSAL not in kinds(text)
+
+
 def test_a_refusal_by_the_provider_is_a_defect() -> None:
     assert kinds("", finish=FinishReason.CONTENT_FILTER) == {AnswerFault.REFUSAL}
     (fault,) = text_faults(Choice(refusal="No."), Expectation(prompt="Write a refusal."))

@@ -36,6 +36,7 @@ UNITS = [
     "a", " ", "\n", "\r\n", "\t\n", " \n", "\r", "\n #", "# ", "#", "`", "`\n", "```\n", "``` ", "```python\n",
     "*", "- ", "- -", "-\t", "_", "=", "{{", "{{a", "{%", "{", "}", "](", "[a](b", "[a](", "[", "![", "[]",
     "<|", "<", "<\uff5c", "<b", "<s>", "</s>", "<think>", "<0x", "[INST", "[TOOL_", "User", "User: a\n",
+    "i can't provide a ", "it's something i can't ", "leider kann ich nicht ", "申し訳", "抱歉我不能",
     "assistant", "analysis ", "i'm sorry ", "unfortunately ", "as an ai ", "i cannot ", ".", ". ", "\"", "'",
     "\"\\", "2020-", "9", "1,", "9.", "1 million ", "35 degrees ", "|--", "|-- ", "--|", "| :--: ", "a-", "a'",
     "a.", "not ", "Abc Def ", "ABC ", "中文", "ไทย", "и", " hope this ", " if you have ", "would you like ",
