@@ -31,7 +31,7 @@ _THIS = (
 _MATTER = (
     r"(?:information|advice|assistance|details?|instructions?|guidance|guides?|tutorials?|content|materials?|support"
     r"|opinions?|answers?|explanations?|recommendations?|predictions?|diagnos[ei]s|lyrics|code|malware|scripts?|jokes?"
-    r"|stor(?:y|ies)|poems?|essays?|articles?|images?|pictures?|texts?|messages?|reviews?|posts?|lists?|response"
+    r"|stor(?:y|ies)|poems?|essays?|articles?|images?|pictures?|texts?|messages?|reviews?|posts?|response"
     r"|methods|tips|ways|steps|data|links?|propaganda|recipes?|threats?|speech|songs?|letters?|e-?mails?|satire|fiction"
     r"|scenes?|descriptions?|depictions?|erotica|(?:mis|dis)information|deepfakes?|profiles?|plans?|prescriptions?"
     r"|thesis|documents?|strateg(?:y|ies))\b(?! without)"
@@ -84,7 +84,9 @@ ENGLISH = re.compile(
     r"(?:i(?:'m| am)|we(?:'re| are)) (?:really |very |so |truly )?(?:sorry|afraid)\b[^.!?]{0,80}"
     rf"\b(?:i|we)\b ?{_CANNOT}(?!{_PRIVATE})"
     rf"|(?:unfortunately|regrettably|(?:my )?apologies|sorry|i apologi[sz]e)[^.!?]{{0,60}}\bi ?{_CANNOT}(?:{_ANY_HELP})"
-    rf"|i ?{_CANNOT}(?:(?<!don't )(?<!do not )(?:provide|discuss)\b(?! better|[^.!?]{{0,40}} without)"
+    rf"|i ?{_CANNOT}(?:(?<!don't )(?<!do not )(?:provide|discuss)\b(?! better| every| each| all\b"
+    rf"|[^.!?]{{0,40}} without)"
+    rf"|mak(?:e|ing) (?:that|this|such|an) (?:\w{{1,15}} ){{0,2}}(?:images?|pictures?|videos?|recordings?)\b"
     rf"|(?:disclose|discuss|reveal|share) my (?:system |internal |own )?(?:prompt|instructions)|{_HELP}|{_GIVE})"
     rf"|we ?{_CANNOT}{_HELP}"
     rf"|i ?{_UNABLE}(?:access(?! my)|browse|retrieve|predict|verify|identify|recogni[sz]e|look up|search|interact"
@@ -118,10 +120,10 @@ ENGLISH = re.compile(
     rf"|i(?:'d| would) (?:rather|prefer) not(?: to)? (?:{_ANY_HELP})"
     rf"|i refuse to (?:{_ANY_HELP})"
     r"|(?:my|our) (?:guidelines|policies|programming|rules) (?:(?:do not|don't|does not|doesn't) (?:allow|permit|let)"
-    r"|prevents?|prohibits?|forbids?) (?:me|us)\b|i (?:can |am able to |'m able to )?only (?:answer|discuss|help with"
-    r"|assist with) questions\b"
+    r"|prevents?|prohibits?|forbids?) (?:me|us)\b|i(?: can only| only|(?:'m| am) only able to) (?:answer|discuss"
+    r"|help with|assist with) questions\b"
     rf"|i (?:do not|don't) (?:have (?:access(?! to (?:an?|my) )|the ability|enough information|information)"
-    rf"|feel comfortable (?:{_ANY_HELP}|with (?:that|this|your))))",
+    rf"|feel (?:comfortable|right) (?:{_ANY_HELP}|with (?:that|this|your))))",
     re.IGNORECASE,
 )
 # After a hedge ("no definitive answer, but …") the answer follows. An offer of another kind of help is not an answer.
