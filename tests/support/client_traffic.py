@@ -16,7 +16,7 @@ from tests.support.running_system import System, running_system, system_config
 from tests.support.waiting import eventually
 
 RATE = 50
-SLOW_MS = 400  # far above the duration of a request (3 ms), far below every timeout of Glidepath
+SLOW_MS = 1000  # far above the duration of a request (3 ms), and a third of the shortest time that a part is frozen
 
 
 @dataclass(slots=True)
