@@ -61,8 +61,8 @@ def command(
         typer.Option(
             "--caller",
             metavar="FIELD",
-            help="With --from: the name of the field that holds the caller. Without this option, this is the field "
-            "caller; if a line has none, the fields that are named like the headers in inventory.callers are tried.",
+            help="With --from: the name of the log field that holds the caller. Without this option, it is the field "
+            "`caller` or, in lines without that field, a field with the name of a header in inventory.callers.",
         ),
     ] = DEFAULT_CALLER,
     candidate: Annotated[

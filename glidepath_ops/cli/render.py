@@ -151,9 +151,9 @@ def render_istio(
         list[str] | None,
         typer.Option(
             metavar="[WORKLOAD=]NAMESPACE/NAME[/HTTP-ROUTE]",
-            help="With --into: the VirtualService to extend, or one route in it. Without --into: your route that "
-            "serves only the requests of this workload, whose traffic is then split; the workload must have fallback: "
-            "false. Without --into, HTTP-ROUTE is required, and so is WORKLOAD= if there are several workloads.",
+            help="With --into: the VirtualService to extend, or one route in it. Without --into: your route "
+            "whose traffic is split. It must serve only the requests of one workload, which must have fallback: false. "
+            "HTTP-ROUTE is then required, and so is WORKLOAD= if there are several workloads.",
         ),
     ] = None,
     service: Annotated[
@@ -230,7 +230,11 @@ def render_envoy_gateway(
     ] = False,
     into_proxy: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Change FILE with your EnvoyProxy: add Glidepath's parts. Show the diff."),
+        typer.Option(
+            metavar="FILE",
+            help="Change FILE with your EnvoyProxy: add runtime layers to Envoy's bootstrap, and extproc as a sidecar "
+            "to its pod. Show the diff.",
+        ),
     ] = None,
     remove: Annotated[
         bool, typer.Option("--remove", help="With --into or --into-proxy: remove Glidepath from these files.")
@@ -256,7 +260,7 @@ def render_envoy_gateway(
     ] = "v1",
     image: Image = "glidepath",
 ) -> None:
-    """Write resources for Envoy Gateway, and add Glidepath's parts to your own HTTPRoutes and EnvoyProxy.
+    """Write resources for Envoy Gateway, and add what the split needs to your own HTTPRoutes and EnvoyProxy.
 
     Glidepath splits a workload's requests between the baseline and the candidate. It does so in the routes that Envoy
     Gateway generates from your HTTPRoute, so all of your policies on your HTTPRoute stay in force. --into and

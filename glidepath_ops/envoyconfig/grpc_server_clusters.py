@@ -39,7 +39,7 @@ _MESSAGES = 64 * 2**10  # bytes of a stream's messages that are not bodies
 
 
 def cluster_of_extproc(config: Config) -> Json:
-    """Return the cluster of extproc. Copies wait in Envoy's memory, and a client never waits for them."""
+    """Return the cluster of extproc. While extproc is slow, copied bodies wait in Envoy's memory; no client waits."""
     why = "Limits the cost of a frozen extproc. Streams above the limit are not captured; Envoy counts them."
     section = _grpc_server(envoy_names.EXTPROC_CLUSTER, config.extproc.addresses, config.extproc.max_streams, why)
     options = section["typed_extension_protocol_options"][HTTP_OPTIONS]

@@ -50,7 +50,9 @@ def clear_path_headers(rule: Match) -> list[Json]:
 
 
 def inference_path_headers(rule: Match) -> list[Json]:
-    """Return the HeaderMatchers that exclude calls below a prefix that are not inference. The baseline serves these.
+    """Return the HeaderMatchers that exclude all but inference calls below a path prefix.
+
+    The baseline serves the excluded calls.
 
     A workload with an exact path needs none: all POSTs to it are inference.
     """

@@ -183,9 +183,9 @@ def _verdict_row(verdict: Verdict) -> list[str | Cell]:
 
 
 def _is_outside(verdict: Verdict) -> bool:
-    """Return whether the value of the whole step is outside its confidence sequence.
+    """Return whether the gate's value over the whole step is outside its confidence sequence.
 
-    A steady value is never outside it.
+    This happens only if the value has changed during the step.
     """
     value, low, high = verdict.value, verdict.low, verdict.high
     return value is not None and low is not None and high is not None and not low <= value <= high

@@ -34,8 +34,8 @@ log = structlog.get_logger()
 class HttpRoute:
     """One HTTPRoute with the rules of one or more workloads. ``poll_s``: the time between two readings.
 
-    - ``readings``: a rule's name → its entries; and "NAME at GATEWAY" → the entries that this Gateway serves, None
-      until it serves the present generation of the HTTPRoute
+    - ``readings``: a rule's name → the runtime entries that stand for its weights; and "NAME at GATEWAY" → those that
+      this Gateway serves, None until it serves the present generation of the HTTPRoute
     - ``problems``: a name as in ``readings`` → why it cannot be read or is not served
     """
 

@@ -1,4 +1,7 @@
-"""The base classes of the gates that limit a mean of scores or of paired differences. They bet (betting.py)."""
+"""The base classes of the gates that limit a mean of scores or of paired differences.
+
+Each gate tests its mean by betting (betting.py).
+"""
 
 from __future__ import annotations
 

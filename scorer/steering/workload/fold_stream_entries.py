@@ -97,7 +97,8 @@ class _Counting:
     def try_to_count(self, count: Callable[[Entry], Entry | None], entry: Entry) -> None:
         """Count the entry of a failed tick. An entry that cannot be counted is counted as a bad record.
 
-        The exception of the tick itself is already in the log, and any exception here may be the same bug.
+        An exception here is not logged: it may come from the same fault as the exception of the tick, which is already
+        in the log.
         """
         try:
             count(entry)

@@ -1,6 +1,6 @@
-"""Emulation of Istio: configuration as istiod pushes it, and how it applies an EnvoyFilter.
+"""Emulation of Istio: the configuration that istiod pushes, and the changes that it makes for an EnvoyFilter.
 
-The shapes follow Istio's public documentation and its bootstrap template. Extensions that only
+The form of the configuration follows Istio's public documentation and its bootstrap template. Extensions that only
 Istio's own proxy has (istio.alpn, istio.metadata_exchange, istio.stats) are left out, because stock Envoy cannot load
 them.
 

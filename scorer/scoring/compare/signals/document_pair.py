@@ -74,10 +74,11 @@ def greatest_change(
     *,
     moved: bool = False,
 ) -> Signal:
-    """Return the signal ``name`` with the greatest result of ``changed`` over all edits.
+    """Return a signal called ``name``. Its divergence is the greatest result of ``changed`` over all edits.
 
-    ``elsewhere``: how much all words of this kind differ in the two texts, wherever they are. ``moved``: also look at
-    passages that only moved.
+    - ``elsewhere``: how much the words that this signal compares, such as numbers, differ between the texts, whatever
+      their places. The divergence is at least ``elsewhere`` × (1 - the closeness of the texts)
+    - ``moved``: also look at passages that only moved
     """
     alignment = pair.alignment
     edits: tuple[Edit, ...] = ()
