@@ -12,11 +12,11 @@ import re
 from collections import deque
 from dataclasses import dataclass
 
+from glidepath.answer_content import TAIL, completes_text, has_content, is_of_llamacpp
 from glidepath.answer_faults import AnswerFault, FoundFault
 from glidepath.error_forms import is_error_without_the_field
 
 DOCUMENT = 256 * 1024  # bytes of the largest JSON document that is parsed
-TAIL = 64 * 1024  # bytes at the end of a stream that are read
 EVENTS = 8  # events at the end of a stream that are read
 ERRORS = 16  # places with the word "error" that are read
 _SHOWN = 200
@@ -31,14 +31,6 @@ _EVENT_STREAM = "application/vnd.amazon.eventstream"
 _SSE_LINES = (b"data:", b"event:", b"id:", b"retry:", b"error:", b":")
 _JSON_EVENT = re.compile(rb"^data: ?\{", re.MULTILINE)
 _KEEP_ALIVE = ("ping", "pong", "heartbeat", "keepalive", "keep-alive", "keep_alive")
-# Content that a client can use. Reasoning alone is none. White space alone is some only if a text is completed.
-_KEYS = (
-    rb'"(?:content|text|refusal|partial_json|delta|name|transcript|data|url|code|input|arguments|response|b64_json'
-    rb'|stringValue|generation|completion)"\s*+:\s*+"'
-)
-_OBJECTS = rb'"(?:args|arguments|input)"\s*+:\s*+\{\s*+"'
-_CONTENT = re.compile(_KEYS + rb'(?: |\\[nrt])*+(?!")|' + _OBJECTS)
-_COMPLETION = re.compile(_KEYS + rb'(?!")|' + _OBJECTS)
 _NAMED_ERROR = re.compile(rb"event: ?error[ \t]*+\r?\n|error: ?\{")  # at the beginning of a line
 _NAMED_ERROR_BEGINS = (b"\nevent: error", b"\nevent:error", b"\nerror:")  # llama.cpp writes a field error
 _COHERE = ("message-start", "content-start", "content-delta", "content-end", "text-generation")
@@ -163,24 +155,9 @@ def _document_fault(doc: dict[str, object], body: bytes, *, known_api: bool) -> 
         empty = doc.get("status") == "completed" and not _has_output(doc.get("output"))
         return FoundFault(AnswerFault.EMPTY_ANSWER, "no output") if empty else None
     reason = _reason(doc)
-    if reason not in _STOPPED + _FAULTY_CALL or _has_content(body, completes=_completes_text(doc)):
+    if reason not in _STOPPED + _FAULTY_CALL or has_content(body, completes=completes_text(doc)):
         return None
     return FoundFault(AnswerFault.EMPTY_ANSWER, f"finish reason {reason}")
-
-
-def _has_content(body: bytes, *, completes: bool) -> bool:
-    """Return whether there is content that a client can use. After long reasoning, the content is at the end.
-
-    ``completes``: whether the answer completes a text or code, which may need white space only.
-    """
-    content = _COMPLETION if completes else _CONTENT
-    return content.search(body, max(0, len(body) - TAIL)) is not None or content.search(body) is not None
-
-
-def _completes_text(doc: dict[str, object]) -> bool:
-    choices = doc.get("choices")
-    first = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
-    return "text" in first or "response" in doc or _is_of_llamacpp(doc)  # OpenAI, Ollama, llama.cpp
 
 
 def _lacks_answers(doc: dict[str, object]) -> bool:
@@ -243,13 +220,9 @@ def _reason(doc: dict[str, object]) -> str | None:
         found = delta.get("stop_reason") or delta.get("finish_reason")
     if not found and doc.get("done") is True and ("message" in doc or "response" in doc):
         found = doc.get("done_reason") or "stop"
-    if not found and doc.get("stop") is True and _is_of_llamacpp(doc):
+    if not found and doc.get("stop") is True and is_of_llamacpp(doc):
         found = "length" if doc.get("stop_type") == "limit" or doc.get("stopped_limit") is True else "stop"
     return found.lower() if isinstance(found, str) else None
-
-
-def _is_of_llamacpp(doc: dict[str, object]) -> bool:
-    return isinstance(doc.get("stop"), bool) and isinstance(doc.get("content"), str)
 
 
 def _sse_fault(body: bytes) -> FoundFault | None:
@@ -269,7 +242,7 @@ def _sse_fault(body: bytes) -> FoundFault | None:
         return FoundFault(AnswerFault.UNFINISHED_STREAM, "neither [DONE] nor a finish reason") if known else None
     if not known or (reason or "stop") not in _STOPPED + _FAULTY_CALL:
         return None
-    if _has_content(body, completes=any(_completes_text(event.doc) for event in docs)):
+    if has_content(body, completes=any(completes_text(event.doc) for event in docs)):
         return None
     return FoundFault(AnswerFault.EMPTY_ANSWER, f"finish reason {reason}" if reason else "the stream has no content")
 
@@ -286,7 +259,7 @@ def _is_known(event: _Event) -> bool:
     named = isinstance(kind, str) and (kind in _ANTHROPIC + _COHERE or kind.startswith("response."))
     tgi = {"token", "generated_text"} <= doc.keys()
     lists = isinstance(doc.get("choices"), list) or isinstance(doc.get("candidates"), list)
-    return named or tgi or lists or _is_of_llamacpp(doc)
+    return named or tgi or lists or is_of_llamacpp(doc)
 
 
 def _error_inside(body: bytes) -> FoundFault | None:

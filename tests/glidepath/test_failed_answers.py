@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from glidepath.answer_content import TAIL
 from glidepath.answer_faults import FAULTS, AnswerFault, Grade
-from glidepath.failed_answers import DOCUMENT, TAIL, failed_answer
+from glidepath.failed_answers import DOCUMENT, failed_answer
 from tests.fuzz.mutated_bytes import mutated
 from tests.support.answer_bodies import call, chat, stream
 
