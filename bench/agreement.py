@@ -42,8 +42,8 @@ _DENIALS = frozenset(("not", "no", "never", "none", "without", "cannot", "nicht"
 class ScoredSet:
     """The scores of one set's pairs.
 
-    ``same``: 1 or 0. ``cheap``: [pairs, features]. ``flagged``: 1 if a pair has a flag, else 0. ``english``: whether
-    the default engine can read all of them; other sets are left out of the means.
+    ``same``: 1 if the two texts mean the same, else 0. ``cheap``: shape [pairs, features]. ``flagged``: 1 if a pair has
+    a flag, else 0. ``english``: whether the default engine can read all texts; other sets are left out of the means.
     """
 
     same: Floats

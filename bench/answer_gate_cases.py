@@ -62,9 +62,9 @@ def defects(runs: int, seed: int, candidate: float, baseline: float, *, n: int =
 
 
 def exactness(runs: int, seed: int, unequal: float, floor: float, *, noise: float = 0.1, n: int = 1500) -> Runs:
-    """Test against MARGIN how much more often answers are unequal in cross pairs than in noise pairs.
+    """Test the difference of two shares of unequal answers against MARGIN: in cross pairs and in noise pairs.
 
-    ``noise``: the number of noise pairs for each cross pair.
+    ``unequal``, ``floor``: the true shares in cross pairs and in noise pairs. ``noise``: noise pairs per cross pair.
     """
     spec = _spec(GateKind.EXACTNESS, MARGIN, increase=True)
 

@@ -48,13 +48,16 @@ class _Message:
 
 
 def header(head: bytes, name: bytes) -> bytes:
-    """Return the value of a header in ``head``, which is in lower case; b"" without this header."""
+    """Return the value of a header in ``head``, which is in lower case. Return b"" without this header."""
     at = head.find(b"\r\n" + name + b":")
     return head[at + len(name) + 3 :].split(b"\r\n", 1)[0].strip() if at >= 0 else b""
 
 
 class _Sender(asyncio.Protocol):
-    """A protocol that writes in pieces, no faster than the peer reads. (A long buffer would be moved at each send.)"""
+    """A protocol that writes in pieces, no faster than the peer reads.
+
+    Otherwise, asyncio would move a long buffer in memory at each send.
+    """
 
     def __init__(self) -> None:
         self._pieces: deque[bytes] = deque()

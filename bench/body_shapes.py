@@ -1,9 +1,9 @@
 """Measure for how long the body of one request holds a worker thread of Envoy: ``make bench-body-shapes``.
 
 The candidate has its own name for the model, so Envoy's Lua filter searches and changes each body. For each shape and
-size, a new Envoy gets a few requests whose body consists of this shape, once before and once after the model. The
-result is the longest time that the thread's event loop took for one round (Envoy's ``dispatcher.loop_duration_us``).
-During this time, no other request on this thread is served.
+size, a new Envoy gets a few requests. Their bodies repeat the shape before the key ``model``, after it, or without it.
+The result is the longest time that the thread's event loop took for one round (Envoy's
+``dispatcher.loop_duration_us``). During this time, no other request on this thread is served.
 """
 
 from __future__ import annotations
@@ -56,7 +56,10 @@ _LONGEST = re.compile(r"worker_0\.dispatcher\.loop_duration_us: .*P100\([^,]*,([
 
 
 def bodies(shape: bytes, size: int) -> Iterator[bytes]:
-    """Yield bodies of ``size`` bytes of the shape: inside and outside a string, with the model before and after it."""
+    """Yield bodies that repeat the shape, in a string or not, before ``model``, after it, or without it.
+
+    ``size``: the bytes of the repeated shape.
+    """
     filler = shape * (size // len(shape))
     yield b'{"x":"' + filler + b'","model":"a"}'
     yield b'{"model":"a","x":"' + filler + b'"}'

@@ -68,7 +68,7 @@ def _bursty(rng: np.random.Generator, k: int, share: float, mean: float, parts: 
 
 
 def leaving_clients(runs: int, seed: int, share: float, *, slower: float = 1.0, hung: float = 0.0) -> Runs:
-    """Return the number of counted clients until ``clients_leave`` fails, with clients of limited patience.
+    """Return the number of clients that are counted until ``clients_leave`` fails.
 
     A client without an answer leaves after a random time, 12 s on average. The baseline answers after about 1.5 s
     (lognormal, σ 0.5), the candidate after ``slower`` times as long. The candidate never answers the part ``hung`` of

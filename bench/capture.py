@@ -200,7 +200,7 @@ def measure(child: Child, address: str, count: int) -> float:
 
 
 def pairs_in(redis_port: int, expected: int) -> int:
-    """Return the number of pairs in Redis now, or ``expected`` if there are more."""
+    """Return the number of pairs in Redis now, but at most ``expected``."""
     with redis.Redis(port=redis_port) as client:
         return min(expected, int(client.xlen(redis_keys.WorkloadKeys("chat").pairs)))
 

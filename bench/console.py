@@ -1,4 +1,4 @@
-"""`make bench-console`: measure the time of each console page, the console's memory, and Redis' load from open pages.
+"""`make bench-console`: measure the time of each console page, its memory, and the load of open pages on Redis.
 
 A real Redis holds 100,000 results of one workload, 60 pairs with bodies and 100 days of history. A real console runs in
 a process of its own. Once the search has read all results, each page is requested several times, one request after the
@@ -43,7 +43,7 @@ FLAGS = ((), ("numbers",), ("wording",), ("numbers", "omission"), ("negation",))
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """The load that ``pages`` open pages put on Redis, in commands per second."""
+    """The load on Redis while ``pages`` pages are open, in commands per second."""
 
     pages: int
     commands_per_s: float

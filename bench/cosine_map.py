@@ -2,7 +2,7 @@
 
 ``DIR`` (or the environment variable GLIDEPATH_LABELLED) has the labelled sets that ``make bench-agreement`` reads. For
 their English pairs, and for as many pairs of unrelated texts, the cosines of the model and of MiniLM are computed. The
-map is linear between fixed cosines. Its values are the least-squares fit to MiniLM's cosines, with the value 1 at 1.
+map is linear between fixed cosines. Its values are the least-squares fit to MiniLM's cosines. It maps 1 to 1.
 Only half of the pairs are used for the fit; the error is measured on the other half. The printed points go into
 scorer/scoring/embed/model_traits.py.
 """
@@ -52,7 +52,7 @@ HALVES = ("first", "second")
 
 
 def half_cosines(options: argparse.Namespace, half: str, model: str) -> Column:
-    """Return the cosines of the pairs in one half, and of pairs of texts from different pairs."""
+    """Return the cosines of the pairs in one half, then those of as many pairs of unrelated texts."""
     sets = read_sets(Path(options.data), options.pairs, options.seed, "first" if half == "first" else "second")
     pairs = [pair for one in sets.values() if in_english(one) for pair in one]
     embedder = load_embedder(EmbedderSection(model=model))
@@ -66,7 +66,7 @@ def half_cosines(options: argparse.Namespace, half: str, model: str) -> Column:
 
 
 def fit(cosines: Column, wanted: Column) -> Column:
-    """Return the values of the map at COSINES: the least-squares fit of ``wanted``, rising, and 1 at 1."""
+    """Return the values of the map at COSINES: the least-squares fit of ``wanted`` that never falls and ends at 1."""
     used = cosines < 1 - 1e-4  # equal texts say nothing
     shares = np.stack([np.interp(cosines[used], COSINES, row) for row in np.eye(len(COSINES))], axis=1)
     free, *_ = np.linalg.lstsq(shares[:, :-1], wanted[used] - shares[:, -1], rcond=None)

@@ -1,7 +1,7 @@
 """Measure a gate's estimate of the missing samples by simulation: the estimate divided by the true number.
 
-Each run decides once. At fixed numbers of samples, the estimate of the verdict is compared with the samples that the
-run then took until its decision.
+Each run decides once. At fixed numbers of samples, the verdict's estimate is compared with the number of samples that
+the run still takes until its decision.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Step = Callable[[], None]
 
 @dataclass(frozen=True, slots=True)
 class Estimates:
-    """The results for the estimates of all runs. ``shown``: the share of the looks at which there was an estimate."""
+    """The estimates of all runs. ``shown``: the share of the looks at which there was an estimate."""
 
     shown: float
     ratios: np.ndarray  # estimated / true

@@ -70,9 +70,9 @@ def mean_statistic(boundary: float, true: float, sd: float) -> Statistic:
 
 
 def rate_statistic(boundary: float, true: float) -> Statistic:
-    """Return a statistic: the number of errors, with a random part below one that breaks ties.
+    """Return a statistic: the number of errors, plus a random number below 1, which breaks ties.
 
-    With the random part, the test uses exactly alpha.
+    With this random number, the test uses exactly alpha.
     """
     sign = math.copysign(1.0, true - boundary)
 

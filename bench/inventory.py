@@ -1,9 +1,9 @@
 """`make bench-inventory`: `glidepath inventory` on a synthetic month of two million requests.
 
 The month has ten workloads, five callers and four models, with sums that are known exactly
-(``traffic_of_a_month.py``). It is read in both ways, each by a process of its own:
+(``traffic_of_a_month.py``). The command reads it in two ways, each in a process of its own:
 
-- ``redis``: extproc's own code counts each request, by its access log entry and by its bodies, and writes the counts
+- ``redis``: extproc's own code counts each request, from its access log entry and its bodies, and writes the counts
   to a real Redis; the command reads them there
 - ``file``: the command reads the requests as lines of an access log (``--from``)
 
@@ -61,8 +61,8 @@ _CALLERS = InventorySection(callers=("x-team",), fingerprint=False)
 class Run:
     """One run of ``glidepath inventory``.
 
-    ``named``: the number of workloads that it found. ``worst``: the largest relative error of a workload's number of
-    requests or sum. ``seconds``, ``cpu_seconds``: the duration and the CPU time. ``megabytes``: the peak memory.
+    ``named``: the number of workloads that the command found. ``worst``: the largest relative error among the numbers
+    of requests and of tokens. ``seconds``: the duration. ``cpu_seconds``: the CPU time. ``megabytes``: the peak memory.
     """
 
     way: str
@@ -228,7 +228,7 @@ def compared(found: Mapping[str, Any], requests: int) -> tuple[int, float]:
 
 
 def expected_tokens_of(of: MonthlyWorkload, count: int) -> tuple[int, int]:
-    """Return the sums of a workload's input and output tokens, hour by hour, as ``month`` makes the requests."""
+    """Return a workload's sums of input and of output tokens, if ``month`` yields ``count`` requests of it."""
     tokens_in = tokens_out = 0
     for hour in range(720):
         part = count * (hour + 1) // 720 - count * hour // 720

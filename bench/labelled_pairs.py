@@ -28,7 +28,7 @@ class LabelledPair:
 
 
 def read_sets(folder: Path, most: int, seed: int, half: Half = "all") -> dict[str, list[LabelledPair]]:
-    """Return at most ``most`` pairs of each set of a folder, drawn with ``seed``, by the name of the set.
+    """Return the sets of a folder by name, each with at most ``most`` pairs, which are drawn with ``seed``.
 
     ``half``: draw only from this half of each set. The half of a pair depends only on its texts. Raises ValueError for
     a line that is not a labelled pair.

@@ -180,7 +180,7 @@ def bootstrap(folder: Path, ports: list[int], baseline: Backend, candidate: Back
 
 @contextmanager
 def running(folder: Path, baseline: Backend, candidate: Backend, arm: str) -> Iterator[tuple[str, str]]:
-    """Run Envoy and yield the URLs for clients and of the admin API."""
+    """Run Envoy, and yield two URLs: that of the listener for clients, and that of the admin API."""
     ports = free_ports(3)
     path = folder / "envoy.yaml"
     path.write_text(yaml.safe_dump(bootstrap(folder, ports, baseline, candidate, arm)))

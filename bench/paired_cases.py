@@ -140,9 +140,9 @@ def _slots(ms: Floats) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class Failures:
-    """The rates of requests by failed copies: only the candidate's copy, only the baseline's copy, and both.
+    """The shares of requests of which only the candidate's copy fails, only the baseline's, or both.
 
-    They are functions of the elapsed part of the run, from 0 to 1.
+    Each is a function of the elapsed part of the run (0 to 1).
     """
 
     only_candidate: Callable[[float], float]
@@ -186,7 +186,7 @@ def quantile_statistic(true: float, q: float, sigma: float, shared: float) -> St
 
 
 def difference_statistic(limit: float, candidate: float, baseline: float) -> Statistic:
-    """Return a statistic for the fixed test: the difference of both sides' failures among the same requests."""
+    """Return a statistic for the fixed test: the difference of both sides' failures for the same requests."""
     sign = math.copysign(1.0, candidate - baseline - limit)
 
     def simulate(rng: np.random.Generator, n: int, null: bool, runs: int) -> Floats:

@@ -192,8 +192,8 @@ def histogram(values: Floats) -> Histogram:
 def scored_pairs(requests: Period, chosen: Floats, noise: Floats) -> Iterator[ScoredPair]:
     """Yield the pairs of the requests ``chosen`` (indices), and the noise pairs of those in ``noise`` (flags).
 
-    Only a request that the baseline served has a noise pair. If one answer to a request failed, the request has a pair
-    without a score only if each side got a copy of it, or if only the candidate's copy failed.
+    Only a request that the baseline served has a noise pair. A request with a failed answer has a pair
+    without a score in two cases only: each side got a copy of it, or only the candidate's copy failed.
     """
     copied = [answers.delayed(requests.copies_slower) for answers in (requests.candidate, requests.baseline)]
     again = requests.again.delayed(requests.copies_slower)

@@ -173,9 +173,9 @@ def _next_evidence(workload: Workload, evidence: Evidence, before: RampState, af
 class Case:
     """One row of the table: a configuration, traffic, and the expected results of its ramps.
 
-    - ``gates``: the gates in README's file that are replaced, as YAML
+    - ``gates``: YAML of the gates that replace those in README's file
     - ``most``: the limits of the median and of the 90th percentile, in days; None: no limit
-    - ``done``: the least share of the ramps that must reach the last step; None: it must be none (a harmful candidate)
+    - ``done``: the least share of the ramps that must reach the last step; None: no ramp may, with a harmful candidate
     """
 
     name: str

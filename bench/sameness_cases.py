@@ -90,7 +90,7 @@ def _pair(number: int, kind: PairKind, agreement: float, user: str) -> ScoredPai
 
 
 def naive(runs: int, seed: int, *, looks: int = 200, sd: float = 0.15, n: int = 3000) -> float:
-    """Return how often a plain one-sided 5 % test, repeated at every look, rejects a true null hypothesis."""
+    """Return the share of runs in which a plain one-sided 5 % test, repeated at every look, rejects a true null."""
     rng = np.random.default_rng(seed)
     at = np.linspace(n / looks, n, looks).astype(int)
     sums = np.cumsum(rng.normal(0, sd, (runs, n)), axis=1)[:, at - 1]

@@ -1,7 +1,7 @@
 """`make bench-steer-beside-pages`: measure a tick of the steer loop without the console, and with 100 open pages.
 
 The setup is the same as in `make bench-steer`. In every second round, a real console reads the same Redis, and 100
-pages of its fleet are open in a process of their own. The rounds alternate, so that other load affects both alike. The
+of its fleet pages are open in a process of their own. The rounds alternate, so that other load affects both alike. The
 steer loop has one core. The console and the pages may use all cores, as on a machine that all parts share.
 """
 

@@ -1,6 +1,6 @@
 """Learn the weights of the agreement from labelled pairs: ``make train-agreement ARGS="--data DIR"``.
 
-``DIR`` has one file SET.jsonl for each labelled set (bench/labelled_pairs.py). Sets in other languages than English are
+``DIR`` has one file SET.jsonl for each labelled set (bench/labelled_pairs.py). Sets in languages other than English are
 left out. One more set has harmless and harmful changes of the answers in this repository (bench/regressions.py). It has
 changes of every second answer only, so that the other answers can be used for measurements. Every set has the same
 weight, and so have its two labels. Each set has a constant of its own while the weights are learned, because the sets

@@ -1,4 +1,4 @@
-"""Two runs of the demo that several tests look at: one is scraped by Prometheus, one is watched in the browser."""
+"""Two runs of the demo that several tests share: Prometheus scrapes one, and a browser shows the other."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.promtool import PROMETHEUS
 def scraped_demo(tmp_path_factory: pytest.TempPathFactory) -> ScrapedDemo:
     """Run the demo without a fault in bodies. Return it with the output of the dashboard and of the report.
 
-    The last command that the demo prints is carried out before it ends.
+    The last command that the demo prints is run before the demo ends.
     """
     folder = tmp_path_factory.mktemp("scraped")
     with kept_demo(folder) as demo:

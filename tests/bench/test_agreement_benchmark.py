@@ -14,7 +14,7 @@ from scorer.scoring.compare.calibrator.ranking_figures import auc
 
 
 def scored(seed: int, agreement: float, cosine: float) -> ScoredSet:
-    """A set of 80 pairs whose scores are random numbers plus the given parts of the truth."""
+    """Return a set of 80 pairs. ``agreement``, ``cosine``: the weight of the label in this score."""
     rng = np.random.default_rng(seed)
     same = np.arange(80.0) % 2
     noise = rng.random((3, 80))

@@ -1,4 +1,4 @@
-"""The fixed-sample tests with which the gates are compared need the numbers of samples in the textbook."""
+"""The fixed-sample tests, with which the gates are compared, need as many samples as textbooks state."""
 
 from __future__ import annotations
 

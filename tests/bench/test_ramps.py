@@ -1,4 +1,4 @@
-"""The simulation of whole ramps: how a ramp of few days ends, and the report."""
+"""The simulation of whole ramps: how a short ramp ends, and the report."""
 
 from __future__ import annotations
 

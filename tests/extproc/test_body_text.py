@@ -1,4 +1,4 @@
-"""The charset of a body: by its mark, its label, or its null bytes."""
+"""The charset of a body: by its byte order mark, its content type, or its null bytes."""
 
 from __future__ import annotations
 

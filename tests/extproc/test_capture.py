@@ -117,7 +117,7 @@ async def test_an_abort_before_the_copy_starts_releases_everything() -> None:
     ids=["5xx", "429", "no status", "local reply", "failover", "candidate without endpoint", "baseline has cluster"],
 )
 async def test_a_failed_or_failed_over_answer_is_not_comparable(answer: ResponseHeaders) -> None:
-    """The baseline gets no copy either, because it already has the request if it rescued it."""
+    """The baseline gets no copy either: if it rescued the request, it has already received it."""
     async with setup() as r:
         captured = r.request(r.workload.fallback)
         r.feed(captured, answer, END)

@@ -61,7 +61,7 @@ async def test_a_copys_answer_that_failed_in_its_body_is_an_error_of_its_side() 
 
 
 @pytest.mark.parametrize(("path", "errors"), [("/v1/chat/completions", 1), ("/ask", 0)])
-async def test_only_a_known_api_fails_by_an_error_without_its_field(path: str, errors: int) -> None:
+async def test_a_document_without_an_answer_is_an_error_only_at_a_known_api(path: str, errors: int) -> None:
     """At another path, the same document may be an answer of the user's own API."""
     async with setup() as r:
         r.sender.body = own = b'{"detail": "Lima is sunny."}'

@@ -1,4 +1,4 @@
-"""The decision which requests are copied, and to which side."""
+"""Which requests are copied, and to which side."""
 
 from __future__ import annotations
 

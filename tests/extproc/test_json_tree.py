@@ -1,4 +1,4 @@
-"""A JSON tree keeps what ``json.loads`` loses."""
+"""A JSON tree keeps repeated keys and the spelling of numbers, which ``json.loads`` loses."""
 
 from __future__ import annotations
 

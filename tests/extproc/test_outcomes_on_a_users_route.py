@@ -1,4 +1,4 @@
-"""Classification of requests on a route of the user's: their own cluster as baseline, and refusals by their filters."""
+"""Classification of requests on a user's route: the user's cluster as baseline, and refusals by the user's filters."""
 
 from __future__ import annotations
 

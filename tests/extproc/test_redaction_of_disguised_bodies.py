@@ -1,4 +1,4 @@
-"""No address survives redaction, for any form of a body and any content type."""
+"""No email address survives redaction, for any form of a body and any content type."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ FORMS: dict[str, Callable[[Sequence[str]], bytes]] = {
 
 
 def strings(value: Any, names: bool) -> str:
-    """Return the strings of a JSON value in their order: the names in it, or all others."""
+    """Return the strings of a JSON value in their order: the names of members, or all other strings."""
     if isinstance(value, str):
         return "" if names else value
     if isinstance(value, tuple):

@@ -1,4 +1,4 @@
-"""The table of Envoy's response flags has every flag of Envoy, and is the table that users read."""
+"""The table of Envoy's response flags has every flag of Envoy, and equals the table in the documents."""
 
 from __future__ import annotations
 

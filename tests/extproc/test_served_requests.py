@@ -1,4 +1,4 @@
-"""The requests that are remembered for feedback, also if they cannot be stored."""
+"""The requests that are remembered for feedback, and the count of those that cannot be stored."""
 
 from __future__ import annotations
 

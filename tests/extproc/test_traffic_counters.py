@@ -197,7 +197,7 @@ def test_a_rejection_waits_for_its_own_request_and_not_for_any() -> None:
 def test_a_rejection_whose_request_another_process_reports_is_counted_and_errors_never_exceed_requests(
     by_ms: int,
 ) -> None:
-    """``by_ms``: the time from the rejection to the flush by the clock; negative: the clock was set back."""
+    """``by_ms``: how far the clock moves from the rejection to the flush; negative: it was set back."""
     counters = TrafficCounters()
     counters.count_rejection(PROOF)
     late = PROOF.at_ms + by_ms

@@ -1,4 +1,4 @@
-"""Text about a number of things."""
+"""Nouns after a number, in the singular or in the plural."""
 
 from __future__ import annotations
 

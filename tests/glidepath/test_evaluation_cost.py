@@ -1,4 +1,4 @@
-"""The cost so far, and when it permits no further question."""
+"""The cost of the evaluator so far, and the reason why it permits no further question."""
 
 from __future__ import annotations
 

@@ -298,7 +298,7 @@ COMPLETED = (
 
 @pytest.mark.parametrize("answer", COMPLETED, ids=json.dumps)
 def test_white_space_completes_a_text_or_code(answer: dict[str, Any]) -> None:
-    """The same from a chat is an empty answer."""
+    """White space from a chat is an empty answer."""
     assert kind_of(answer) is None
     assert kind_of(sse(answer) + DONE, SSE) is None
     assert kind_of(

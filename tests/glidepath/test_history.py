@@ -1,4 +1,4 @@
-"""The totals of periods, and the points that are stored of them."""
+"""The totals of periods, and the points that are stored for them."""
 
 from __future__ import annotations
 

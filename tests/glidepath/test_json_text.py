@@ -1,4 +1,4 @@
-"""The JSON text that steering stores has the values that json.dumps writes, whatever text a client sent."""
+"""The JSON text that the steer loop stores has the same values as that of json.dumps, whatever text a client sent."""
 
 from __future__ import annotations
 

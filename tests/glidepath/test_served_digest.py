@@ -1,4 +1,4 @@
-"""The served digest changes if a setting changes that decides which model answers, and never otherwise."""
+"""The served digest changes exactly when a setting changes that decides which model answers."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ SHOW = "from glidepath.stop_signals import stop_signals; print([s.name for s in 
 
 
 class Handlers:
-    """Replaces an event loop: keeps the handlers, so that a test can call them."""
+    """A stand-in for an event loop that stores the signal handlers, so that a test can call them."""
 
     def __init__(self) -> None:
         self.by_signal: dict[int, Callable[[], None]] = {}

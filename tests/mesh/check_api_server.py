@@ -1,4 +1,4 @@
-"""A real Kubernetes API server, with the definitions of both meshes, takes all that Glidepath writes for Kubernetes."""
+"""A real Kubernetes API server with the definitions of both meshes accepts all resources that Glidepath writes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def server(control_planes: ControlPlanes, tmp_path_factory: pytest.TempPathFacto
 
 
 def taken(server: Kubernetes, documents: list[Any]) -> None:
-    """Check that the server takes each resource, and warns of none."""
+    """Check that the server accepts each resource without a warning."""
     lines = server.apply(documents)
     assert [line.rpartition(" ")[2] for line in lines] == ["serverside-applied"] * len(documents)
 
@@ -97,7 +97,7 @@ def patches_the_pods(server: Kubernetes, folder: Path, namespace: str) -> None:
 
 
 def deployment(namespace: str) -> dict[str, Any]:
-    """Return the user's Deployment, whose pods the proxies are in."""
+    """Return the user's Deployment, whose pods contain the proxies."""
     labels = {"app": "own"}
     pod = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "own", "image": "own"}]}}
     return {

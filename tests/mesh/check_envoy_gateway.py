@@ -63,7 +63,7 @@ async def test_the_split_the_fallback_and_the_capture_work(
 
 
 async def check_the_fallback(among: Parts, caller: Caller) -> None:
-    """The candidate fails in each way; the user's own backend answers, and gets the request as its route changes it."""
+    """Let the candidate fail in each way. The user's own backend must answer, and get what its route sends."""
     await among.shares.set(0)
     among.clear()
     await caller.ask()
@@ -99,7 +99,7 @@ async def check_the_copies(among: Parts) -> None:
 
 
 async def check_a_dead_candidate(among: Parts, caller: Caller) -> None:
-    """Check that the baseline answers all requests once the candidate is stopped. It stays stopped: check this last."""
+    """Check that the baseline answers all requests once the candidate is stopped. It is not started again."""
     await among.onprem.__aexit__()
     assert await caller.ask(20) == Counter({(200, "own"): 20})
 
@@ -136,7 +136,9 @@ async def test_a_slow_whole_answer_is_waited_for_and_a_slow_stream_is_not(
         await check_whole_answers(among, among.caller(URL))
 
 
-async def test_a_new_route_splits_only_what_it_has_read(control_planes: ControlPlanes, tmp_path: Path) -> None:
+async def test_a_new_route_splits_only_requests_that_envoy_has_read(
+    control_planes: ControlPlanes, tmp_path: Path
+) -> None:
     """The user has no HTTPRoute, so the baseline is the cluster of the url in ``backends``."""
     async with parts(tmp_path, None, **PREFIX) as among:
         done = render(tmp_path, "envoy-gateway", "--new-route", into_proxy=[envoy_proxy()])

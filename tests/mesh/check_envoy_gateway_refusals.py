@@ -1,4 +1,4 @@
-"""Callers that a user's policies refuse are refused with Glidepath as without it, with the same status."""
+"""A user's policies refuse the same callers, with the same status, with and without Glidepath."""
 
 from __future__ import annotations
 

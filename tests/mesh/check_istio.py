@@ -127,7 +127,7 @@ async def check_the_split(under_test: Mesh) -> None:
 
 
 async def check_the_fallback(under_test: Mesh) -> None:
-    """The candidate fails in each way; the user's cluster answers, and gets the request as its route changes it."""
+    """Let the candidate fail in each way. The user's cluster must answer, and get what its route sends."""
     among, caller = under_test.among, under_test.caller()
     await among.shares.set(0)
     among.clear()
@@ -164,7 +164,7 @@ async def check_the_copies(among: Parts) -> None:
 
 
 async def check_a_dead_candidate(under_test: Mesh) -> None:
-    """Check that the baseline answers all requests once the candidate is stopped. It stays stopped: check this last."""
+    """Check that the baseline answers all requests once the candidate is stopped. It is not started again."""
     await under_test.among.onprem.__aexit__()
     assert await under_test.caller().ask(20) == Counter({(200, "own"): 20})
 

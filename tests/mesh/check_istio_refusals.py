@@ -1,4 +1,4 @@
-"""Callers that a user's resources refuse are refused with Glidepath as without it, with the same status."""
+"""A user's resources refuse the same callers, with the same status, with and without Glidepath."""
 
 from __future__ import annotations
 
@@ -81,10 +81,10 @@ def that_lose_the_tokens(documents: Sequence[Any]) -> list[Any]:
 
 @scopes
 @pytest.mark.parametrize("name", ["token missing", "token forged"])
-async def test_a_split_that_lost_the_protection_would_be_seen(
+async def test_a_split_that_lost_the_protection_serves_a_caller_that_must_be_refused(
     control_planes: ControlPlanes, tmp_path: Path, name: str, scope: Scope
 ) -> None:
-    """Prove that the test above can fail: with this fault, either side serves a caller whom that test wants refused."""
+    """Show that the test above can fail: with this fault, each side serves a caller that must be refused."""
     async with parts(tmp_path, CLUSTERS["gateway"], shadow={"sample": 0}) as among:
         under_test = mesh("gateway", control_planes, tmp_path, among)
         protection = PROTECTIONS[name](scope, 0)

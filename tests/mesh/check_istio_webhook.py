@@ -1,4 +1,4 @@
-"""Istio's own validating webhook, asked by a real API server, takes what ``glidepath render istio`` writes."""
+"""Istio's own validating webhook, called by a real API server, accepts the output of ``glidepath render istio``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Streams and other answers have a limit each, with Istio's and Envoy Gateway's real control planes."""
+"""Streams and other answers have different time limits, with Istio's and Envoy Gateway's real control planes."""
 
 from __future__ import annotations
 

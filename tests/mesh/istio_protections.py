@@ -1,7 +1,7 @@
 """Resources by which users of Istio refuse callers: for the gateway's workload, or for the user's route.
 
-``scope`` route: for the paths of the user's route. Envoy's own filters, which EnvoyFilters of the user add, are there
-for its virtual host.
+With the scope ``route``, a resource applies to the paths of the user's route. A filter that an EnvoyFilter of the user
+adds then applies to the whole virtual host of the route.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def _authorizer(scope: Scope, port: int) -> Protection:
 
 
 def rate_limit(scope: Scope, requests: int) -> list[dict[str, Any]]:
-    """Return a local rate limit by an EnvoyFilter of the user's: a number of ``requests``, and no more for an hour."""
+    """Return an EnvoyFilter of the user's with a local rate limit: ``requests`` requests per hour."""
     everyone = {"default_value": {"numerator": 100, "denominator": "HUNDRED"}}
     limit = {
         "stat_prefix": "own_limit",

@@ -32,7 +32,7 @@ class Kubernetes:
         return done
 
     def apply(self, documents: Sequence[Any]) -> list[str]:
-        """Apply resources in the order given. Return a line for each that the server has taken."""
+        """Apply resources in the order given. Return a line for each that the server has accepted."""
         file = self.folder / "to-apply.yaml"
         file.write_text(manifests(documents))
         return self.kubectl("apply", "--server-side", "-f", str(file)).stdout.splitlines()

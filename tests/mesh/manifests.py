@@ -1,4 +1,4 @@
-"""Kubernetes resources as text for programs in Go, whose YAML reader takes some strings without quotes for numbers."""
+"""Kubernetes resources as text for programs in Go, whose YAML reader reads some unquoted strings as numbers."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ from glidepath_ops.envoyconfig.commented_yaml import to_yaml
 def manifests(resources: Sequence[Any]) -> str:
     """Return the resources as one YAML text.
 
-    PyYAML alone would write ``973061937e31`` without quotes, a number for Go.
+    PyYAML alone would write ``973061937e31`` without quotes, and Go would read it as a number.
     """
     return "".join(f"---\n{to_yaml(one)}" for one in resources)

@@ -1,8 +1,8 @@
 """A scorer that steers the weights of an HTTPRoute behind Envoy Gateway, and the traffic of clients through it.
 
 Here Envoy Gateway takes its resources from a file. So the API server is a stand-in. The test copies each new form of
-the HTTPRoute to the file, and Envoy Gateway's status of it back to the API server. What is steered on a real API
-server, without such a bridge, is in ``steered_on_kubernetes.py``.
+the HTTPRoute to the file, and Envoy Gateway's status of it back to the API server. ``steered_on_kubernetes.py`` has a
+real API server, and needs no such bridge.
 """
 
 from __future__ import annotations
@@ -196,7 +196,7 @@ async def steered(
 
 @dataclass(slots=True)
 class Load:
-    """Requests of clients, one after another: when each was sent, its status, and who answered."""
+    """Requests of clients. ``sent``: the time of each, its status, and the name of the backend that answered."""
 
     caller: Caller
     sent: list[tuple[float, int, str]] = field(default_factory=list)

@@ -93,7 +93,10 @@ DIED = "upstream_reset_after_response_started{protocol_error}"
 
 
 def refused(first: str, status: int = 200, *flags: str, details: str = "via_upstream") -> RequestOutcome:
-    """Return the outcome of a request that the candidate refused with ``first``, so Envoy sent it to the baseline."""
+    """Return the outcome of a request that Envoy sent to the baseline after the candidate refused it.
+
+    ``first``: the status of the refusal. ``status``: the status for the client.
+    """
     made = entry("cloud", status, *flags, chosen=FALLBACK, tries=2, details=details)
     made.common_properties.custom_tags[envoy_names.REFUSED_TAG] = first
     outcome = classify(made, WORKLOADS, shadow=False)
@@ -106,7 +109,7 @@ CLIENT_FLAGS = [flag.field for flag in FLAGS if flag.kind == "client_abort"]
 
 
 def flags_of(*owners: Owner) -> list[Flag]:
-    """Return the response flags of these owners, except the flags for a client that left."""
+    """Return the response flags of these owners, except the flags for a client that disconnected."""
     return [flag for flag in FLAGS if flag.owner in owners and flag.kind != "client_abort"]
 
 

@@ -1,4 +1,4 @@
-"""Debian's Chromium, and a visit of a page that records errors, dialogs and requests to other hosts."""
+"""Open pages in Debian's Chromium, and record their errors, dialogs and requests to other hosts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 class Visit:
-    """A page with a record of its errors, dialogs and requests to other hosts, which must not happen."""
+    """A page, and a record of its problems: errors, dialogs, and requests to other hosts."""
 
     def __init__(self, browser: Any, url: str, **context: Any) -> None:
         self.url, self.problems = url, list[str]()

@@ -19,7 +19,7 @@ Call = Callable[[Any], Awaitable[Any]]
 
 @dataclass(slots=True)
 class Calls:
-    """Two clients of a provider's package, one of which calls through Glidepath. ``errors``: this package."""
+    """Two clients of a provider's package, one of which calls through Glidepath. ``errors``: the package."""
 
     system: System
     cloud: ApiBackend

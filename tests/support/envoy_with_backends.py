@@ -96,7 +96,7 @@ async def envoy_with_backends(
     ``url_path`` in a backend's settings is appended to its URL. ``tls_onprem``: the candidate's key and certificate.
     ``client_ca``: the certificate of the CA whose client certificates the candidate demands.
     ``binary``: an Envoy other than the installed one.
-    ``theirs``: backend → settings of the user's own cluster ``their-NAME``, which it uses. ``edit`` may change the
+    ``theirs``: backend → settings of the user's own cluster ``their-NAME`` for this backend. ``edit`` may change the
     rendered bootstrap.
     """
     theirs = theirs or {}

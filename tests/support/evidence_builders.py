@@ -65,7 +65,7 @@ def side(
 
 
 def flush(seq: int, *sides: SideOutcomes, start_ms: int = 1000, source: str = "envoy-1") -> Outcomes:
-    """Return flush number ``seq`` of those that begin at ``start_ms`` and cover 250 ms each."""
+    """Return the flush with the number ``seq``. Flush 0 begins at ``start_ms``, and each flush covers 250 ms."""
     begin = start_ms + seq * 250
     return Outcomes("chat", source, seq, begin, begin + 250, sides)
 

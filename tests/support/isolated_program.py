@@ -2,10 +2,12 @@
 
 ``python -m tests.support.isolated_program FOLDER COMMAND…`` runs COMMAND in a new network namespace and on a
 copy-on-write view of all file systems. The network has only a loopback interface, which also receives all packets to
-other addresses. It prints a JSON object: ``status``, ``output``, ``contacted`` (["tcp" or "udp", address, port] of each
-attempt) and ``written`` (paths) and ``dropped`` (the number of packets that were not observed). FOLDER is an empty
-folder for the view. Needs root, or user namespaces; it prints ``unsupported`` otherwise. Sources: namespaces(7),
-netdevice(7), packet(7), Linux' Documentation/ filesystems/overlayfs.rst and networking/filter.rst.
+other addresses. FOLDER is an empty folder for the view.
+
+The output is a JSON object: ``status``, ``output``, ``contacted`` (["tcp" or "udp", address, port] of each attempt),
+``written`` (paths) and ``dropped`` (the number of packets that were not observed). Without root and without user
+namespaces, the output is ``unsupported``. Sources: namespaces(7), netdevice(7), packet(7), Linux' Documentation/
+filesystems/overlayfs.rst and networking/filter.rst.
 """
 
 from __future__ import annotations

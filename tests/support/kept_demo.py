@@ -1,4 +1,4 @@
-"""Run the demo with ``--keep`` for tests, and end it like a person with Ctrl-C."""
+"""Run the demo with ``--keep`` for tests, and stop it as a person does with Ctrl-C."""
 
 from __future__ import annotations
 

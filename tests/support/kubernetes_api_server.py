@@ -24,7 +24,7 @@ TOKEN = "first-token"
 
 
 class PatchTestError(Exception):
-    """A test of the patch failed."""
+    """A ``test`` operation of a patch failed, or its path does not exist."""
 
 
 @dataclass

@@ -32,8 +32,8 @@ ROLLBACK = Decision(
 class Inbox:
     """An HTTP server that stores the requests. It answers the first ``failures`` requests with 503.
 
-    As MLflow, it has the version 7 of each model. ``aliased``: the version that has the other alias; "" for none.
-    ``tags``: the tags of the version, which requests set.
+    Like MLflow, it has version 7 of each model. ``aliased``: the version that already has the alias; "" for none.
+    ``tags``: the tags of that version, which requests set.
     """
 
     failures: int = 0

@@ -83,7 +83,7 @@ async def _talk(request: web.Request) -> web.StreamResponse:
 
 
 def _managed(request: web.Request, name: str, body: Any) -> web.Response:
-    """Answer a call that is no inference with the parts of the request. A list has two pages of two items."""
+    """Answer a call that is not inference with the parts of the request. A list has two pages of two items."""
     last = name.rpartition("/")[2]
     if last == "content":
         return web.Response(body=bytes(range(256)) * 40, content_type="application/octet-stream")

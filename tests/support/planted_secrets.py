@@ -1,4 +1,4 @@
-"""Names under which clients send credentials, and requests that carry one under each of them."""
+"""Names under which clients send credentials, and requests that carry a credential under each name."""
 
 from __future__ import annotations
 

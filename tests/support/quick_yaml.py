@@ -1,4 +1,4 @@
-"""Reads and writes YAML by libyaml, where PyYAML has it: ten times as fast, in code that Glidepath does not use."""
+"""Read and write YAML ten times as fast, by libyaml if PyYAML has it. Glidepath itself does not use libyaml."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ _MODEL_IN_PATH = re.compile(r"(/models/)[^/:?]+(?=:)")
 
 
 class Received(NamedTuple):
-    """A request as a backend got it, without the name of the model, which may differ between the sides."""
+    """A request as a backend received it, without the name of the model, which may differ between the sides."""
 
     method: str
     path: str
@@ -57,7 +57,7 @@ def json_reply(body: Any, status: int = 200) -> Reply:
 
 
 class RecordingApi(ApiBackend):
-    """Answers equal requests alike, by ``reply``. ``inference``: the number of clients' calls of that class so far."""
+    """Answers equal requests alike, by ``reply``. ``inference``: the number of inference calls so far."""
 
     def __init__(self, reply: Callable[[Asked], Reply]) -> None:
         super().__init__({}, {})
@@ -108,7 +108,7 @@ def _parsed(raw: bytes) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """A provider's client: ``client`` makes one for a URL, ``error`` is the base of its errors.
+    """A provider's client: ``client`` creates a client for a URL, ``error`` is the base class of its errors.
 
     ``of_error``: the parts of an error that a caller reads, such as its status and its text.
     """

@@ -1,7 +1,7 @@
 """A Redis whose clock a test can set.
 
-Redis runs under libfaketime. Where that is not installed, only the steering store and the writers of the test see the
-time that is set.
+Redis runs under libfaketime. If libfaketime is not installed, only the steering store and the writers of the test see
+the time that is set.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Tests of the isolation itself: it sees every attempt to contact another machine, and every file."""
+"""Tests of the isolation itself: it observes every attempt to contact another machine, and every written file."""
 
 from __future__ import annotations
 

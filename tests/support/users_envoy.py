@@ -49,7 +49,7 @@ def users_table(
     filters: Sequence[Json] = (),
     clusters: Mapping[str, int] | None = None,
 ) -> UsersTable:
-    """Return the user's configuration with these routes, by default one route of all requests to ``theirs``."""
+    """Return the user's configuration with these routes, by default one route that sends all requests to ``theirs``."""
     return UsersTable(routes or (to_theirs(),), virtual_host or {}, table or {}, filters, clusters or {})
 
 

@@ -49,7 +49,7 @@ class XdsFiles:
 
 
 def with_routes_apart(listener: Json, files: XdsFiles) -> tuple[Json, Json]:
-    """Return the listener changed to get its routes from RDS, and its former RouteConfiguration."""
+    """Return a copy of the listener that gets its routes from RDS, and the RouteConfiguration that it had."""
     listener = copy.deepcopy(listener)
     manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
     table = manager.pop("route_config")

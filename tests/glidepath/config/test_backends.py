@@ -1,4 +1,4 @@
-"""Settings of a backend that cannot work are refused."""
+"""Backend settings that cannot work are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cron lines: valid and invalid ones, and their matches around every change of the clock."""
+"""Cron lines: valid and invalid ones, and their matches around the changes to and from daylight saving time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of the addresses on which the processes listen: addresses that exclude each other, and on which machines."""
+"""Tests of the addresses on which the processes listen: which addresses exclude each other, and on which machines."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def test_no_fault_hides_another() -> None:
 
 @pytest.mark.parametrize(("first", "second"), list(pairwise(WRONG)), ids=lambda one: one[0])
 def test_two_faults_are_two_lines(first: tuple[str, str, str], second: tuple[str, str, str]) -> None:
-    """Both are reported, unless one replaces the other's text, or the second concerns a value that the first spoils."""
+    """Both are reported, unless they cannot be in one file, or the second needs steps that the first makes unknown."""
     one = GOOD.replace(*first[:2])
     if second[0] not in one or first[1] not in one.replace(*second[:2]) or "is not YAML" in (first[2], second[2]):
         return

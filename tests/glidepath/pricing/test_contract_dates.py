@@ -12,7 +12,7 @@ NOW = 1_795_996_800_000 + 5 * 3_600_000  # 2026-11-30 05:00 UTC
 
 
 def test_the_latest_start_leaves_time_for_the_ramp_before_notice_must_be_given() -> None:
-    """Renewal on 31 March with 90 days of notice: until 31 December. A ramp of 14.5 days must start on 16 December."""
+    """90 days before the renewal on 31 March is 31 December. A ramp of 14.5 days must start on 16 December."""
     found = contract_dates(Contract(renewal=date(2027, 3, 31), notice="90d"), 14.5 * DAY, NOW)
     assert (found.notice_by, found.start_by) == (date(2026, 12, 31), date(2026, 12, 16))
     assert (found.days_to_renewal, found.days_to_notice, found.days_to_start) == (121, 31, 16)

@@ -52,7 +52,7 @@ def costs() -> WorkloadCosts:
     return costs_of([example()])[0]
 
 
-def test_what_was_spent_and_saved_is_what_the_hand_computes() -> None:
+def test_spent_and_saved_amounts_equal_the_hand_computed_ones() -> None:
     """A request costs (600,000 · 2 + 200,000 · 1 + 100,000 · 8) / 1e6 / 800 = 0.00275 at the baseline.
 
     - baseline: 8,000 · 0.00275 = 22.00; copies to it: 100 · 0.00275 = 0.275; egress: 32.4 MB · 0.1 / GB = 0.00324
@@ -71,7 +71,7 @@ def test_what_was_spent_and_saved_is_what_the_hand_computes() -> None:
     assert (found.moved_by, found.unpriced_share) == ("requests", 0.0)
 
 
-def test_the_months_to_come_are_what_the_hand_computes() -> None:
+def test_the_forecast_of_a_month_equals_the_hand_computed_one() -> None:
     """A month of 730 h has 730 / 240 = 3.041667 times the ten days.
 
     - without: 27.504 · 3.041667 = 83.658
@@ -87,8 +87,8 @@ def test_the_months_to_come_are_what_the_hand_computes() -> None:
     assert round(found.low.target, 4) == Decimal("811.3658")  # half the traffic: half of 16.7316; the GPUs stay
 
 
-def test_the_payback_is_what_the_hand_computes() -> None:
-    """The migration cost 12,000 once, and 2,000 are saved. A month saves 1,000 now, and 3,000 at the target.
+def test_the_payback_equals_the_hand_computed_one() -> None:
+    """The migration cost 12,000 once, and has saved 2,000. A month saves 1,000 now, and 3,000 at the target.
 
     In 73 days (2.4 months of 30.4167 days) to the target, 2,400 are saved; the other 7,600 take 2.5333 months: 4.9333
     months, or 150.06 days, after 30 November.
@@ -121,7 +121,7 @@ def test_what_is_saved_already_has_paid_off() -> None:
     assert (found.net, found.on) == (20, date(2026, 11, 30))
 
 
-def test_the_movable_share_is_what_the_hand_computes() -> None:
+def test_the_movable_share_equals_the_hand_computed_one() -> None:
     """Of 200 copied requests, the candidate refused 10, and 30 more were longer than its context: 160 of 200 can move.
 
     Of 1,000 requests, 900 are split and 100 are kept at the baseline by Envoy: 0.8261 · 0.9 = 74.35 %, where the share
@@ -160,8 +160,7 @@ def test_a_candidate_that_costs_by_time_needs_no_known_tokens() -> None:
     assert round(monthly.expected.target, 4) == 803
 
 
-def test_a_candidate_without_prices_saves_nothing_that_is_known() -> None:
-    """A candidate without prices must not look free: its savings and its payback are unknown."""
+def test_savings_and_payback_of_a_candidate_without_prices_are_unknown() -> None:
     found = costs_of([replace(example(), candidate_prices=NO_PRICES)])[0]
     assert (found.without, found.saved, found.is_known) == (Decimal("27.504"), None, False)
     monthly = forecast(found, TrafficRange(), 1.0)
@@ -200,7 +199,7 @@ def test_the_time_of_a_backend_is_divided_among_its_workloads_by_tokens() -> Non
     assert sum(one.candidate_fixed for one in costs_of([idle, replace(idle, workload="too")])) == 264
 
 
-def test_a_range_of_traffic_is_the_one_that_the_hand_computes() -> None:
+def test_the_range_of_traffic_equals_the_hand_computed_one() -> None:
     """Days of 90, 100 and 110: mean 100, standard deviation 10.
 
     The error of a month is 1.645 · 10 · sqrt(30.4167 + 30.4167² / 3) / (30.4167 · 100) = 0.09955.

@@ -35,7 +35,7 @@ def table(**price: Any) -> PriceTable:
 
 
 def test_an_openai_stream_costs_what_its_price_page_gives() -> None:
-    """Cached, audio and reasoning tokens are inside the totals.
+    """The totals include cached, audio and reasoning tokens.
 
     Input: 12,000 - 8,000 - 1,000 = 3,000 at 2.50; 8,000 cached at 1.25; 1,000 of audio at 40: 0.0575.
     Output: 3,000 - 1,200 - 600 = 1,200 at 10; 1,200 of reasoning at 10; 600 of audio at 80: 0.0720.
@@ -46,7 +46,7 @@ def test_an_openai_stream_costs_what_its_price_page_gives() -> None:
 
 
 def test_an_anthropic_stream_costs_what_its_price_page_gives() -> None:
-    """Cached tokens are beside the input tokens.
+    """The input tokens do not include cached tokens.
 
     2,000 at 3 + 4,000 written at 3.75 + 1,000 written for an hour at 6 + 40,000 read at 0.30 + 800 at 15: 0.0510.
     """
@@ -56,10 +56,10 @@ def test_an_anthropic_stream_costs_what_its_price_page_gives() -> None:
     assert price_of(usage, price_table(SONNET)) == Cost(Decimal("0.0510"), answers=1)
 
 
-def test_sound_that_is_read_from_the_cache_is_charged_once() -> None:
+def test_cached_audio_is_charged_once() -> None:
     """Gemini 2.5 Flash, ai.google.dev/pricing: text 0.30, audio 1.00, cached text 0.03, output 2.50.
 
-    Of 9,000 tokens, 2,500 are cached, 1,000 of them of sound; 1,000 more are of sound.
+    Of 9,000 input tokens, 2,500 are cached (1,000 of these are audio), and 1,000 others are audio.
     5,500 at 0.30 + 2,500 at 0.03 + 1,000 at 1.00 + 2,000 (1,360 of them thoughts) at 2.50: 0.007725.
     """
     modalities = {

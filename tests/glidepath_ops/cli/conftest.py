@@ -19,7 +19,7 @@ def config(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def file(tmp_path: Path, valid_yaml: str, redis_url: str) -> Path:
-    """A configuration whose Redis runs."""
+    """Return a configuration file whose Redis runs."""
     path = tmp_path / "glidepath.yaml"
     path.write_text(yaml.safe_dump(yaml.safe_load(valid_yaml) | {"redis": {"url": redis_url}}))
     return path

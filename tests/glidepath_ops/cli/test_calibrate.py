@@ -135,7 +135,7 @@ def test_calibrate_proposes_valid_settings_for_any_latencies(config: Path, tmp_p
 
 
 def _labels(path: Path, count: int = 24) -> Path:
-    """Judged pairs of a workload that accepts no change of wording, although the meaning is the same."""
+    """Write judged pairs in which a change of wording is not acceptable, even with the same meaning."""
     kinds = [("opens", "opens", "acceptable"), ("opens at nine", "begins to admit people at nine", "not")]
     lines = []
     for i in range(count):

@@ -29,7 +29,7 @@ OK = AnswerFacts(status=200)
 
 
 class StoredPairs:
-    """A configuration whose Redis runs, that Redis, and the command line."""
+    """A configuration, its running Redis, and the command line."""
 
     def __init__(self, file: Path, client: Any) -> None:
         self.file, self.client = file, client

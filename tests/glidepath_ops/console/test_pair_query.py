@@ -1,4 +1,4 @@
-"""The query of a search of pairs."""
+"""The query parameters of a search for pairs."""
 
 from __future__ import annotations
 

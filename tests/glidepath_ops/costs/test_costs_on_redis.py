@@ -60,8 +60,8 @@ async def cost(file: Path, *arguments: str) -> dict[str, Any]:
     return found
 
 
-async def test_recorded_tokens_cost_what_the_hand_computes(file: Path, redis_client: Any) -> None:
-    """A request costs (2,000 · 2.5 + 2,000 · 1.25 + 1,000 · 10) / 1e6 / 5 = 0.0035; a period has 10 and 2 pinned."""
+async def test_the_cost_of_recorded_tokens_equals_the_hand_computed_one(file: Path, redis_client: Any) -> None:
+    """A request costs (2,000 · 2.5 + 2,000 · 1.25 + 1,000 · 10) / 1e6 / 5 = 0.0035; a period has 10 + 2 requests."""
     await record(redis_client)
     found = await cost(file, "-w", "chat")
     assert (found["currency"], found["migration"]) == ("EUR", "60000.000000")

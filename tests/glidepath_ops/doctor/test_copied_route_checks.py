@@ -1,4 +1,4 @@
-"""Tests of doctor's check of the copy of a user's route, which Istio's other resources may not find."""
+"""Tests of doctor's check that the copy of a user's route has the settings of Istio's other resources too."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OWN: Json = {
 
 
 def copy_of(own: Json, **changes: Any) -> Json:
-    """Return the copy that Istio makes of the VirtualService's copy, with the split of the EnvoyFilter."""
+    """Return the Envoy route of the VirtualService's copied route, with the split of the EnvoyFilter."""
     route = {key: value for key, value in own["route"].items() if key != "cluster"} | {"weighted_clusters": {}}
     ours = {"metadata": {"filter_metadata": {"glidepath": {"workload": "chat"}}}, "name": "glidepath-chat"}
     return {**own, "route": route, FILTERS: {**own[FILTERS], "glidepath.capture": {}}, **ours, **changes}

@@ -1,4 +1,4 @@
-"""The Lua programs stop on a body that would take long, because their worker thread can serve nobody else meanwhile."""
+"""The Lua programs stop on a body that would take long, because the worker thread serves no other request meanwhile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of the check of inserted parts: ours must be in Envoy's API, the user's own part need not."""
+"""Tests of the check of inserted parts: Glidepath's must be in Envoy's API, the user's need not."""
 
 from __future__ import annotations
 

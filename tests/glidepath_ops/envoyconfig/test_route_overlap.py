@@ -1,4 +1,4 @@
-"""Tests of the decision which of a user's routes match requests of a workload."""
+"""Tests of which of a user's routes may match requests of a workload."""
 
 from __future__ import annotations
 

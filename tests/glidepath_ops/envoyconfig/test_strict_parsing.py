@@ -16,7 +16,7 @@ LUA = "type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua"
 
 
 class Recorder:
-    """Stands for a message class: it records what it gets."""
+    """A stand-in for a message class that records the data it parses."""
 
     def __init__(self) -> None:
         self.given: list[Any] = []

@@ -1,4 +1,4 @@
-"""The share of requests that a candidate could serve, beside the decision about each single request."""
+"""The share of requests that a candidate could serve agrees with the decisions about single requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The console beside `up`: its address, its token, and a start without it."""
+"""The console beside `up`: its address, its token, and a start without the console."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sockets that `up` puts into its data folder, so that two `up` do not use the same addresses."""
+"""The sockets that `up` puts into its data folder, so that two runs of `up` do not use the same addresses."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def report() -> str:
     return to_markdown(whole_report(ReportFacts(config, "0", now_ms, 0, [facts], money)))
 
 
-def test_savings_payback_and_movable_share_are_what_the_hand_computes() -> None:
+def test_savings_payback_and_movable_share_equal_the_hand_computed_ones() -> None:
     """A request costs 1,000 · 2 / 1e6 + 200 · 10 / 1e6 = 0.004 at the cloud.
 
     - spent: 4,800 · 0.004 = 19.20; copies: 480 · 0.004 = 1.92; 48 h of a GPU at 0.10: 4.80; together 25.92

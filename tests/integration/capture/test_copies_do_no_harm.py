@@ -1,4 +1,4 @@
-"""Copies have no effect, are no errors where a copy cannot succeed, and yield to clients: real processes."""
+"""Copies affect no client, count as no errors where they cannot succeed, and yield to clients: real processes."""
 
 from __future__ import annotations
 

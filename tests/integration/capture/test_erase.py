@@ -1,4 +1,4 @@
-"""``glidepath erase`` finds all data that Redis has of a user or of a request: a real Envoy, extproc and Redis."""
+"""``glidepath erase`` finds all data that Redis has about a user or a request: a real Envoy, extproc and Redis."""
 
 from __future__ import annotations
 

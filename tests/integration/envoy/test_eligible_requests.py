@@ -1,4 +1,4 @@
-"""Requests that a candidate declares it cannot serve never reach it, and are counted: a real Envoy at 100 %."""
+"""Requests outside the declared abilities of a candidate never reach it, and are counted: a real Envoy at 100 %."""
 
 from __future__ import annotations
 

@@ -155,7 +155,7 @@ async def test_errors_of_the_baseline_pass_unchanged_and_are_not_retried(tmp_pat
         assert setup.onprem.received == []
 
 
-async def test_the_baseline_answers_what_the_candidate_refuses_because_it_cannot_do_it(tmp_path: Path) -> None:
+async def test_the_baseline_answers_requests_that_the_candidate_cannot_serve(tmp_path: Path) -> None:
     """If both refuse a request, the client gets the baseline's refusal. The log has the candidate's status."""
     statuses = (400, 404, 413, 415, 422)
     async with envoy_with_backends(tmp_path, chat=AT_ONCE) as setup:

@@ -1,4 +1,4 @@
-"""Tests of Glidepath inserted into existing Envoys: their routes are unchanged, and split and captured."""
+"""Glidepath inserted into existing Envoys: their routes stay unchanged, and their traffic is split and captured."""
 
 from __future__ import annotations
 

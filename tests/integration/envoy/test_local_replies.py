@@ -1,4 +1,4 @@
-"""Requests that no side answered, at a real Envoy: extproc reads from the access log the party at fault."""
+"""Requests that no side answered, at a real Envoy: extproc finds the party at fault in the access log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An Envoy that refuses a part of the configuration, as an Envoy does that was built without an extension.
+"""An Envoy that refuses a part of the configuration, as an Envoy built without an extension does.
 
 For each part: clients of the user's own route see no error, no copy can be sent, and doctor fails.
 """

@@ -26,7 +26,7 @@ WORKLOADS: dict[str, Any] = {
 
 
 def show_facts(bootstrap: dict[str, Any]) -> None:
-    """Let the live listener show the facts about a request in its answer."""
+    """Let the live listener add the facts about a request to the answer."""
     listener = bootstrap["static_resources"]["listeners"][0]
     table = listener["filter_chains"][0]["filters"][0]["typed_config"]["route_config"]
     facts = {"key": "x-facts", "value": "%DYNAMIC_METADATA(glidepath.request)%"}

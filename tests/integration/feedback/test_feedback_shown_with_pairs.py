@@ -1,7 +1,7 @@
 """Tests of the feedback that Redis keeps so that it can be shown with its pair.
 
-Kept are the score that counted and the newest label, of a limited number of requests and for a limited time, until they
-are erased.
+Redis keeps the score that counted and the newest label. It keeps them for a limited number of requests and a limited
+time, or until they are erased.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Streams and other answers have a limit each on routes of Istio and of Envoy Gateway too: a real Envoy."""
+"""Streams and other answers have different time limits on routes of Istio and Envoy Gateway too: a real Envoy."""
 
 from __future__ import annotations
 

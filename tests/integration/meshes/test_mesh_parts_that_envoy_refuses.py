@@ -1,4 +1,4 @@
-"""A mesh's Envoy that refuses a part of its rendered configuration, as an Envoy that was built without an extension.
+"""A mesh's Envoy that refuses a part of its rendered configuration, as an Envoy built without an extension does.
 
 For each part, on Istio and on Envoy Gateway: clients of the user's own route see no error, no copy can be sent, so no
 step happens, and doctor fails.

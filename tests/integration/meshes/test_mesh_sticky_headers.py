@@ -1,4 +1,4 @@
-"""Sticky headers on routes of Istio and of Envoy Gateway: an empty header is no value, as no header is.
+"""Sticky headers on routes of Istio and of Envoy Gateway: an empty header is treated like a missing one.
 
 ``make test-mesh`` tests the same on the real control planes.
 """

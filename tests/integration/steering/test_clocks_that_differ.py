@@ -1,4 +1,4 @@
-"""Scorer, Redis and proxy whose clocks differ by a minute: guards see a failure as soon as with equal clocks."""
+"""Scorer, Redis and proxy whose clocks differ by a minute: guards detect a failure as fast as with equal clocks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A candidate that fails at the moment at which a part of Glidepath does, with a real Envoy and a real Redis.
+"""A candidate that fails at the same moment as a part of Glidepath, with a real Envoy and a real Redis.
 
 Half of 50 requests/s go to the candidate, without fallback. See bench/failing_parts.py.
 """

@@ -1,4 +1,4 @@
-"""A Redis without room for more: steps stop, rollbacks do not, and the logs stay quiet."""
+"""A full Redis: steps stop, rollbacks do not, and the logs stay quiet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The leading scorer writes the history of what it has read, beside its decisions."""
+"""The leading scorer writes the history of the entries that it has read, beside its decisions."""
 
 from __future__ import annotations
 

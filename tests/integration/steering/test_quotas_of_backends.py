@@ -83,7 +83,7 @@ async def _logged(client: SteeringClient, event: str) -> bool:
 
 
 async def _copied(client: SteeringClient, system: System, least: float, most: float) -> bool:
-    """Return whether Envoy copies a percentage of the requests between these."""
+    """Return whether Envoy copies at least ``least`` and at most ``most`` percent of the requests."""
     return least <= float((await client.runtime(system.admin))[runtime_keys.shadow_key("chat")]) <= most
 
 

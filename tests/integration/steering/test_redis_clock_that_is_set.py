@@ -71,7 +71,7 @@ class Baking:
         return seen is not None and seen.phase == name
 
     async def waits_for_its_time_only(self, ahead_ms: int) -> bool:
-        """Return whether the status says that the step only has to last longer, and has the time of the set clock."""
+        """Return whether the status has the time of the set clock, and says that the step only has to last longer."""
         seen = await self.status()
         if seen is None or "bakes for another" not in seen.message:
             return False

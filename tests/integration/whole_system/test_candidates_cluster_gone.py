@@ -1,4 +1,4 @@
-"""The candidate's cluster vanishes from Envoy at 50 %: its share gets errors of Envoy, and the share is taken back."""
+"""The candidate's cluster vanishes from Envoy at 50 %: its requests get Envoy's errors, and its share is taken back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The model in the file changes and the scorer restarts, but Envoy still serves the old one: that is no evidence."""
+"""The model in the file changes and the scorer restarts, but Envoy still serves the old model: no evidence."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Feedback on requests through a real Envoy, none of them sampled: it counts for the side that served each request.
+"""Feedback counts for the side that served its request, even if the request was not sampled: a real Envoy.
 
-Half of it comes by the command line, half by HTTP to a real console.
+Half of the feedback is sent by the command line, half by HTTP to a real console.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The candidate hangs at 50 % and its clients give up: nobody answers with an error, and the share is taken back."""
+"""The candidate hangs at 50 % and its clients give up: no server answers with an error, and the share is taken back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The even draw of the pairs for an instrument."""
+"""The uniform sample of pairs for the evaluator or the verifier."""
 
 from __future__ import annotations
 

@@ -157,7 +157,10 @@ def _match(condition: Json) -> Json:
 
 
 def bootstrap() -> Json:
-    """Return tools/packaging/common/envoy_bootstrap.json as rendered, without stats tags and XDS connection details."""
+    """Return Istio's rendered bootstrap without stats tags and XDS connection details.
+
+    Source: tools/packaging/common/envoy_bootstrap.json.
+    """
     return {
         "node": {
             "id": "router~10.0.0.7~istio-ingressgateway-5f7.istio-system~istio-system.svc.cluster.local",

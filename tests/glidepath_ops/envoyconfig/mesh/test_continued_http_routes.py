@@ -1,4 +1,4 @@
-"""Tests of the rule that is added to a user's HTTPRoute, and of what is refused."""
+"""Tests of the rule that is added to a user's HTTPRoute, and of the HTTPRoutes that are refused."""
 
 from __future__ import annotations
 

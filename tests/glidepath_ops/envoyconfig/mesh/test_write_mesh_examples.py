@@ -76,7 +76,7 @@ def test_the_command_writes_the_files(arguments: list[str], example: str, tmp_pa
 
 @pytest.fixture
 def without_fallback(tmp_path: Path) -> str:
-    """A configuration of the Istio gateway for a route whose header rules are not known."""
+    """Return a configuration of the Istio gateway for a route whose header rules are not known."""
     found = quick_yaml.safe_load(Path(GATEWAY).read_text())
     found["workloads"]["chat"]["fallback"] = False
     path = tmp_path / "without-fallback.yaml"

@@ -1,4 +1,4 @@
-"""Load the fixture files: recorded exchanges (``llamacpp_*``), and others written after the reference in ``source``."""
+"""Load the fixture files: recorded exchanges (``llamacpp_*``), and others that follow the reference in ``source``."""
 
 from __future__ import annotations
 

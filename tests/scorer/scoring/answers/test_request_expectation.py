@@ -199,7 +199,7 @@ def test_the_functions_have_their_schemas_and_a_forbidden_tool_is_none():
 
 
 def test_geminis_schemas_are_read_as_json_schemas():
-    """Gemini writes types in capitals, ``nullable``, and counts as text."""
+    """Gemini writes types in capitals, writes counts as text, and has ``nullable``."""
     town = {"type": "STRING", "nullable": True, "enum": ["Lima", "Rome"]}
     towns = {"type": "ARRAY", "items": {"anyOf": [town, {"type": "INTEGER"}]}, "maxItems": "3"}
     given = {"type": "OBJECT", "properties": {"towns": towns, "type": {"type": "TYPE_UNSPECIFIED"}}}

@@ -1,4 +1,4 @@
-"""The scale of a model's cosines, and the text that it expects before each text."""
+"""The scale of a model's cosines, and the prefix that it expects before each text."""
 
 from __future__ import annotations
 

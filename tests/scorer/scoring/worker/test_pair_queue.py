@@ -1,4 +1,4 @@
-"""The queue of pairs in Redis, where the configuration has no workload."""
+"""The queue of pairs in Redis if the configuration has no workload."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading Glidepath's keys from the admin layer of an Envoy's runtime, and Envoys that leave their DNS name."""
+"""Reading Glidepath's keys from the admin layer of an Envoy's runtime, and Envoys whose address leaves the DNS name."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_a_quick_failure_lets_no_slow_envoy_be_counted_more_often(
 
 
 def pace_after(*readings: tuple[float, bool]) -> float:
-    """Return the time between two readings after these, each with its seconds and whether it failed."""
+    """Return the interval of further readings, in seconds. ``readings``: the duration in s, and whether it failed."""
     pace = CountPace()
     for took_s, failed in readings:
         pace.add(took_s, failed=failed)

@@ -66,7 +66,7 @@ def test_a_slower_candidate_fails_despite_drift_in_its_favour(drift: latency_cas
 
 @pytest.mark.slow
 def test_a_share_that_rises_and_falls_with_the_latency_of_both_sides_fails_nobody() -> None:
-    """Before, left-out requests returned hours later, and equal sides failed in 8 of 12 such runs."""
+    """When left-out requests could return hours later, equal sides failed in 8 of 12 such runs."""
     assert latency_cases.latency_day(4, 1, 1.0, 0.5, 0.3).fail_rate == 0
 
 

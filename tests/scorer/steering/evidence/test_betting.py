@@ -21,7 +21,7 @@ FIXED = 155  # pairs of a fixed test with foresight, for a mean of -0.06 and the
 def test_a_bet_on_the_nulls_side_wins_at_most_one_on_average(
     m: float, scores: list[float], data: st.DataObject
 ) -> None:
-    """The e-values of one score, averaged over any distribution with the mean m, are at most 1: each is an e-value."""
+    """Averaged over a distribution with the mean m, the evidence of one score is 1. So it is an e-value."""
     weights = data.draw(st.lists(st.floats(0.01, 1), min_size=len(scores), max_size=len(scores)))
     mean = sum(w * x for w, x in zip(weights, scores, strict=True)) / sum(weights)
     shifted = [x * m / mean if mean >= m else 1 - (1 - x) * (1 - m) / (1 - mean) for x in scores]  # within [0, 1]

@@ -48,7 +48,10 @@ def scored_until_it_fails(gate: str, good: int = 300) -> Verdict:
 
 
 def served_until_it_fails(gate: str, errors: int, slower: float = 1.0, kind: str = "5xx") -> tuple[Verdict, Evidence]:
-    """Fold 400 healthy flushes, then flushes with ``errors`` in ten candidate requests, which also take longer."""
+    """Fold 400 healthy flushes, then bad flushes until the gate fails.
+
+    A bad flush has ten candidate requests, which take ``slower`` times as long; ``errors`` of them fail.
+    """
     evidence, rng = Evidence.fresh(workload_of(GATES), 25, 1000), np.random.default_rng(1)
     for k in range(700):
         late = k >= 400

@@ -1,4 +1,4 @@
-"""Confidence sequences: they hold the true value at every look, get narrow, and never leave their range."""
+"""Confidence sequences: they contain the true value at every look, become narrow, and never leave their range."""
 
 from __future__ import annotations
 

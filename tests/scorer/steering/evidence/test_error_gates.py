@@ -1,4 +1,4 @@
-"""Error gates: valid at their limits, through drift and jumping splits; fast when everything fails."""
+"""Error gates: valid at their limits, even with drift and sudden changes of the split; fast when everything fails."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BAD_ANSWER = RequestCounts(c_n=1, c_errors=1)
 
 
 def observe(gates: GateSet, c_errors: int, c_n: int, b_errors: int, b_n: int, *rescues: int) -> None:
-    """``rescues``: how many of the candidate's failed requests the baseline answered, and how many it failed too."""
+    """``rescues``: how many of the candidate's failed requests the baseline answered, and how many failed there too."""
     gates.observe(RequestsEnded(RequestCounts(c_n, c_errors, 0, b_n, b_errors, *rescues)))
 
 

@@ -50,9 +50,9 @@ def least(grids: RateGrids, above: np.ndarray, n: np.ndarray) -> float:
 
 
 def exact(own: np.ndarray, base: np.ndarray, q: float, ratio: float) -> tuple[float, float]:
-    """Return the same e-values on the raw samples, with x at every breakpoint and just below it.
+    """Return the e-values of both tests on the raw samples, with x at every breakpoint and just below it.
 
-    The limit is two buckets below ``ratio`` in the test that fails, and two buckets above it in the test that passes.
+    The limit is two buckets below ``ratio`` in the test that fails the gate, and two above it in the other test.
     """
     found, n = [], np.array([len(own), len(base)])
     for grids, limit in zip(mixtures(q, 0.3), (ratio / TWO_BUCKETS, ratio * TWO_BUCKETS), strict=True):

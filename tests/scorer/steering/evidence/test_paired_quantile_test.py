@@ -1,4 +1,4 @@
-"""The paired test of a ratio of quantiles: its evidence, events that may not raise it, and its stored form."""
+"""The paired test of a ratio of quantiles: its evidence, events that must not raise it, and its stored form."""
 
 from __future__ import annotations
 

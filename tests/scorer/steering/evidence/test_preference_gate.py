@@ -71,7 +71,7 @@ def test_equal_answers_do_not_hide_that_the_judge_chooses_by_position() -> None:
 
 @pytest.mark.parametrize(("consistent", "outcome"), [(0, "inconclusive"), (49, "inconclusive"), (50, "pass")])
 def test_a_judge_that_nearly_always_chooses_by_position_passes_no_candidate(consistent: int, outcome: str) -> None:
-    """With 500 pairs asked about and 1,500 equal answers, the mean of 1/2 alone would pass the gate."""
+    """With 1,500 equal answers and 500 judged pairs, the mean of 1/2 alone would pass the gate."""
     evidence = Evidence.fresh(workload_of(PLAIN), 25, 1000)
     ties = [judged(Preference.TIE)] * consistent + [judged(Preference.INCONSISTENT)] * (500 - consistent)
     for one in [judged(Preference.TIE, unjudged="equal")] * 1500 + ties:

@@ -1,4 +1,4 @@
-"""Pairs of one user are discounted, but never to nothing."""
+"""Pairs of one user are discounted, but never to zero."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ SECONDS = st.lists(
 
 
 @given(SECONDS, st.integers(0, int(LAG_S) - 1), st.integers(0, 500), st.integers(0, 500))
-def test_it_never_exceeds_the_loss_and_equals_it_after_a_pause(
+def test_the_count_never_exceeds_the_loss_and_equals_it_after_a_pause(
     seconds: list[tuple[int, int]], delay: int, produced: int, arrived: int
 ) -> None:
     """``delay``: the seconds that an entry takes from Envoy to extproc. Both counters begin at any value."""

@@ -1,4 +1,4 @@
-"""The places where the leader is blind, and the failure of the candidate by Envoy's own counters."""
+"""The Envoys whose outcomes do not arrive, and the candidates that fail by Envoy's own counters meanwhile."""
 
 from __future__ import annotations
 

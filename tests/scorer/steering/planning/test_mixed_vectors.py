@@ -1,4 +1,4 @@
-"""An index gets vectors of one model only, unless the file says otherwise; then a warning says so."""
+"""An index gets vectors of one model only, unless the file says otherwise; in that case, there is a warning."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of whether everything fits the baseline's quota again after a rollback to 0 %."""
+"""Tests of whether all traffic fits the baseline's quota after a rollback to 0 %."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ def test_promote_does_not_pass_a_step_that_needs_approval_unless_forced(phase: P
 
 
 def test_an_approval_of_another_step_than_the_one_that_waits_is_refused() -> None:
-    """A person may confirm a page that has become old, after another person has approved its step."""
+    """A person may confirm on an outdated page, after another person has approved its step."""
     state = at(Phase.AWAITING_APPROVAL, 50)
     after, decision = advance_with(state, command(CommandKind.APPROVE, 50.0))
     assert (after, decision.event) == (state, "refused")

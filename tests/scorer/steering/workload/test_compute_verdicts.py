@@ -1,4 +1,4 @@
-"""The moments at which verdicts are built anew: for each status, and as soon as a gate decides otherwise."""
+"""The moments at which verdicts are rebuilt: for each status, and as soon as a gate decides otherwise."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def flush(number: int, at_ms: int, errors: int = 0) -> Outcomes:
 
 
 def ticks(state: WorkloadState, until_ms: int, errors_at_ms: int = 0) -> list[WorkloadState]:
-    """Return the state after each tick, one every 250 ms. Each tick brings a flush; one may have failures."""
+    """Return the state after each tick, one every 250 ms. ``errors_at_ms``: the time of a tick with failures."""
     found, at_ms = [], 1000
     while at_ms < until_ms:
         last_ms, at_ms = at_ms, at_ms + 250

@@ -1,4 +1,4 @@
-"""Requests that an Envoy served with another file than the scorer's: counted, shown, announced, but no evidence."""
+"""Requests that an Envoy served with a file other than the scorer's: counted, shown, announced, but no evidence."""
 
 from __future__ import annotations
 

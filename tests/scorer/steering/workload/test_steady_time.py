@@ -50,8 +50,8 @@ def test_a_takeover_on_another_host_never_passes_more_than_the_time_if_one_clock
 
 
 @given(st.lists(st.tuples(st.integers(0, HOUR), JUMPS, JUMPS, st.booleans()), max_size=20))
-def test_over_many_terms_it_never_goes_back_and_never_runs_ahead(events: list[tuple[int, int, int, bool]]) -> None:
-    """An event: some time passes, both clocks may be set, and the leader may change, on the same host."""
+def test_over_many_terms_steady_time_never_goes_back_or_runs_ahead(events: list[tuple[int, int, int, bool]]) -> None:
+    """An event: the time that passes and the changes of both clocks, in ms, and whether the leader changes."""
     now, true_ms, wall, redis = WRITTEN, 0, 0, 0
     for passed_ms, wall_by, redis_by, takeover in events:
         true_ms, wall, redis = true_ms + passed_ms, wall + wall_by, redis + redis_by

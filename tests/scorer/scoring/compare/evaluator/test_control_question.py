@@ -1,6 +1,6 @@
 """An answer that manipulates the evaluator never wins, in any form. An answer that is preferred for its content wins.
 
-The judge of these tests obeys every planted text: it prefers that text whatever the request is.
+The judge of these tests obeys every planted text: it prefers the answer with that text, whatever the request is.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The pairs that the evaluator judges: an even draw of the pairs of free text."""
+"""The pairs that the evaluator judges: a uniform sample of the pairs of free text."""
 
 from __future__ import annotations
 

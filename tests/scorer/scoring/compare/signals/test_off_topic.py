@@ -1,4 +1,4 @@
-"""Off-topic passages: a passage of another text is found, a differently worded answer is none."""
+"""Off-topic passages: a passage from another text is found, and an answer in other words is not off-topic."""
 
 from __future__ import annotations
 

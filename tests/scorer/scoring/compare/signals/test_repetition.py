@@ -1,4 +1,4 @@
-"""Repetition: loops against lists of similar items."""
+"""Repetition: loops are found, lists of similar items are not."""
 
 from __future__ import annotations
 
