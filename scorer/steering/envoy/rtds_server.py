@@ -27,7 +27,7 @@ from scorer.steering.envoy.runtime_values import RuntimeEntries
 
 TYPE_URL = "type.googleapis.com/envoy.service.runtime.v3.Runtime"
 SERVICE = "envoy.service.runtime.v3.RuntimeDiscoveryService"
-BIND_PAUSE_S, BIND_TIMEOUT_S = 0.2, 10.0  # after the second time, ``run`` ends with an error
+BIND_PAUSE_S, BIND_TIMEOUT_S = 0.2, 10.0  # between two attempts; until ``run`` ends with an error
 
 log = structlog.get_logger()
 
@@ -74,7 +74,7 @@ class RtdsServer:
         services: Sequence[LayerService],
         bind_timeout_s: float = BIND_TIMEOUT_S,
     ) -> None:
-        self._note_arrivals, self._may_write, self._bind_timeout_s = listen, may_write, bind_timeout_s
+        self._listen, self._may_write, self._bind_timeout_s = listen, may_write, bind_timeout_s
         self._services = services
 
     async def run(self) -> None:
@@ -110,11 +110,11 @@ class RtdsServer:
         until = time.monotonic() + self._bind_timeout_s
         while True:
             try:
-                server.add_insecure_port(self._note_arrivals)
+                server.add_insecure_port(self._listen)
             except RuntimeError as error:
                 if time.monotonic() >= until:
                     reason = error_text(error)
-                    raise ListenError(f"envoy.rtds_listen: cannot listen on {self._note_arrivals}: {reason}") from error
+                    raise ListenError(f"envoy.rtds_listen: cannot listen on {self._listen}: {reason}") from error
             else:
                 return
             await asyncio.sleep(BIND_PAUSE_S)
