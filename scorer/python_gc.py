@@ -9,7 +9,7 @@ _YOUNG = 10_000
 
 
 def limit_garbage_collection() -> None:
-    """Make garbage collections rare, and exclude all objects that exist now from them.
+    """Make garbage collections rare, and exclude from them all objects that exist now.
 
     These objects (modules, configuration, clients) live as long as the process. A full collection would visit all of
     them, and Python runs one whenever the number of objects has grown by a quarter. A scorer creates over a hundred

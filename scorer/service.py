@@ -113,7 +113,7 @@ class ScorerService:
             await asyncio.to_thread(self._signals.close, CLOSE_SIGNALS_S)
 
     async def _send_metrics(self, stop: asyncio.Event) -> None:
-        """Send tokens and times to the collector of OpenTelemetry, if there is one, until ``stop`` is set."""
+        """Send metrics to the OpenTelemetry collector, if one is configured, until ``stop`` is set."""
         every = self._signals.metrics_every_s
         while every and not await wait_until_set(stop, every):
             self._signals.put_metrics()

@@ -1,7 +1,7 @@
 """Record when the candidate had requests, because after an idle time it may be cold when requests come again.
 
-An idle server may have fewer replicas, and no longer the prompts of the day in its caches. Copies and probes keep it
-warm as clients' requests do, so all of them count. See ADR 0491.
+An idle server may have fewer replicas, and its caches may have lost the usual prompts. Copies and probes keep a server
+warm as clients' requests do, so all three count. See ADR 0491.
 """
 
 from __future__ import annotations

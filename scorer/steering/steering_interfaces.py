@@ -51,8 +51,8 @@ class StepEvidence(Protocol):
 class EvidenceKind(Protocol):
     """A factory for evidence: ``fresh`` returns empty evidence, ``from_json`` decodes stored evidence.
 
-    ``before``: the evidence that the new evidence replaces, or None. Only Envoy's own failures in it are used, as the
-    rate with which a gate compares later ones.
+    ``before``: the evidence that the new evidence replaces, or None. Only its counts of Envoy's own failures are kept,
+    for comparison.
     """
 
     def fresh(

@@ -68,7 +68,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class OldCommands:
-    """Ids in a workload's command stream.
+    """The ids of two commands in a workload's command stream.
 
     - ``answered``: the last command that former leaders have certainly read
     - ``last``: the last command that is in the stream now

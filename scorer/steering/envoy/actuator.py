@@ -19,9 +19,11 @@ class ListenError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class LeaseReading:
-    """The number of Envoys in which the lease of a workload's split is in force (``glidepath.split_leases``).
+    """In how many Envoys the lease of a workload's split is in force (``glidepath.split_leases``).
 
-    ``set_at``: the admin interfaces at which a person set the lease, so that it neither ends nor is renewed there.
+    - ``envoys``: the number of all Envoys
+    - ``held``: the number of Envoys in which the lease is in force
+    - ``set_at``: the admin interfaces at which a person set the lease. There it neither expires nor is renewed
     """
 
     envoys: int = 0
@@ -95,13 +97,13 @@ class Actuator(Protocol):
         """
 
     def leases(self) -> Mapping[str, LeaseReading]:
-        """Return for each workload whose split needs a lease in how many Envoys this lease is in force now."""
+        """Return, for each workload whose split needs a lease, in how many Envoys the lease is in force now."""
 
     def renew_leases(self, withheld: Collection[str]) -> None:
         """Renew the leases of the splits of all workloads except ``withheld``. Without regular calls, they expire."""
 
     def problems(self) -> Mapping[str, str]:
-        """Return for each Envoy that cannot be read or written now the reason."""
+        """Return the reason for each Envoy that cannot be read or written now."""
 
 
 class MemoryActuator:

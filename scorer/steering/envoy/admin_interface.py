@@ -27,8 +27,8 @@ from scorer.steering.envoy.runtime_values import RuntimeEntries
 
 POLL_S = 0.5  # a restarted Envoy is detected within this time
 COUNT_S = 0.2  # the time between two readings of the counters
-COUNT_PART = 0.1  # the quickest of the last COUNT_READINGS readings of the counters takes at most this part of the time
-COUNT_READINGS = 3  # the quickest of these shows Envoy's effort; a busy host delays single readings
+COUNT_PART = 0.1  # reading the counters takes at most this share of the time
+COUNT_READINGS = 3  # the quickest of these readings counts, because a busy host delays single ones
 MAX_NODE = 256  # characters of a node id
 MAX_RUNTIME_BYTES = 16 * 2**20
 MAX_KEYS_PER_POST = 4000  # the keys are sent in the body, because Envoy refuses a path of that length
@@ -44,7 +44,7 @@ def has_ended(silent_s: float | None, limit_s: float, *, has_our_keys: bool) -> 
     - ``silent_s``: the seconds for which the Envoy has not answered; None if it answers
     - ``limit_s``: an Envoy has ended after this many seconds without an answer
     - ``has_our_keys``: whether its runtime had keys of Glidepath when it last answered. An Envoy without such keys
-      serves no workload; it may be another one that got the address
+      serves no workload; it may be another Envoy that got the address
     """
     return not has_our_keys or (silent_s is not None and silent_s >= limit_s)
 
@@ -87,13 +87,16 @@ def values_in_force(body: bytes, keys: Collection[str]) -> dict[str, str]:
 
 
 class CountPace:
-    """Decides how often an Envoy's counters are read: less often only if it is always slow."""
+    """Decides how often an Envoy's counters are read: less often if all of the last readings were slow."""
 
     def __init__(self) -> None:
         self._took_s: deque[float] = deque(maxlen=COUNT_READINGS)
 
     def add(self, took_s: float, *, failed: bool) -> None:
-        """Add a reading. A quick failure, such as a refused connection, is left out: it shows nothing of the effort."""
+        """Add how long a reading took, in seconds.
+
+        A quick failure, such as a refused connection, is ignored: it does not show how long a reading takes.
+        """
         if not failed or took_s >= min(self._took_s, default=COUNT_S * COUNT_PART):
             self._took_s.append(took_s)
 

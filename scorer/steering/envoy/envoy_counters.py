@@ -95,7 +95,7 @@ class CountedClusters:
 
 
 def stats_path(clusters: Iterable[CountedClusters]) -> str:
-    """Return the path of the counters of these clusters and of the access log, for a GET at the admin API."""
+    """Return the path at which the admin API returns the counters of these clusters and of the access log."""
     names = sorted({name for one in clusters for name in one.names})
     some = "|".join(map(re.escape, names)) if len(names) <= MAX_NAMES else ".*"
     counters, log = "|".join(map(re.escape, COUNTERS)), "|".join(map(re.escape, LOG_ENTRIES))
@@ -119,9 +119,10 @@ def log_entries(counters: Counters) -> int | None:
 
 
 class Answered(NamedTuple):
-    """The number of requests that an Envoy has answered, with any status: the sum of ``counters`` counters.
+    """The number of requests that an Envoy has answered, with any status.
 
-    Two values can be compared only if they have the same number of counters.
+    ``requests`` is the sum of one counter per cluster, and ``counters`` is the number of these counters. Two values can
+    be compared only if their ``counters`` are equal.
     """
 
     counters: int = 0
@@ -150,7 +151,10 @@ def _name(cluster: str, counter: str) -> str:
 
 
 def increase(before: Counters, after: Counters, side: SideClusters) -> SideCounts:
-    """Return the requests to a side between two readings. A counter that is lower than before was reset to 0."""
+    """Return the requests to a side and their failures between two readings.
+
+    A counter that is lower than before was reset to 0.
+    """
 
     def grown(cluster: str, counter: str) -> int:
         name = _name(cluster, counter)

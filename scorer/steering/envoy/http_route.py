@@ -1,8 +1,8 @@
 """One HTTPRoute: its last reading, and the writes that wait for it.
 
-The API server gets one request for it at a time, so a reading is never older than the last write. If another program
-changed the HTTPRoute before a write, the write is refused and not repeated: the next reading leads to a new plan, which
-includes that change.
+The API server gets one request at a time for an HTTPRoute, so a reading is never older than the last write. If another
+program changed the HTTPRoute before a write, the write is refused and not repeated: the next reading leads to a new
+plan, which includes that change.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from scorer.steering.envoy.http_route_weights import (
 from scorer.steering.envoy.kubernetes_api import ApiError, KubernetesApi, http_route_path
 from scorer.steering.envoy.runtime_values import RuntimeEntries
 
-FIRST_PAUSE_S, MAX_PAUSE_S = 0.1, 2.0  # after a failure; doubled after each
+FIRST_PAUSE_S, MAX_PAUSE_S = 0.1, 2.0  # after the first failure; doubled after each further one
 CONFLICTS_AT_ONCE = 5  # after a conflict, read again at once; at most this often until a write succeeds
 
 log = structlog.get_logger()
@@ -34,8 +34,8 @@ log = structlog.get_logger()
 class HttpRoute:
     """One HTTPRoute with the rules of one or more workloads. ``poll_s``: the time between two readings.
 
-    - ``readings``: a rule's name → the runtime entries that stand for its weights; and "NAME at GATEWAY" → those that
-      this Gateway serves, None until it serves the present generation of the HTTPRoute
+    - ``readings``: a rule's name → the runtime entries that stand for its weights. Also "NAME at GATEWAY" → the entries
+      that this Gateway serves, or None if it does not serve the present generation of the HTTPRoute
     - ``problems``: a name as in ``readings`` → why it cannot be read or is not served
     """
 

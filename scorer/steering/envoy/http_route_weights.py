@@ -30,7 +30,7 @@ class RouteError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class SteeredRule:
-    """The rule of an HTTPRoute that has a workload's weights. ``keys``: the names of its runtime keys."""
+    """The rule of an HTTPRoute that has a workload's weights. ``keys``: the workload's runtime keys."""
 
     workload: str
     target: HttpRouteSection
@@ -73,7 +73,7 @@ def entries_of(route: Json, rule: SteeredRule) -> dict[str, str]:
     """Return the workload's runtime entries, as an Envoy would have them, from an HTTPRoute.
 
     Weights are proportions, so they are converted to basis points. Raises RouteError if the rule or one of its two
-    backendRefs is missing, or if it has another backendRef.
+    backendRefs is missing, or if the rule has a further backendRef.
     """
     found = _weights(route, rule.target)
     candidate, baseline = (1 if one is None else one for one in (found.candidate, found.baseline))
@@ -99,8 +99,8 @@ def patch_of(route: Json, rule: SteeredRule, values: RuntimeEntries, *, at_once:
     """Return the JSON patch that sets ``values``; an empty patch if the rule has them already. Raises RouteError.
 
     The patch fails if the backendRefs or their weights have changed since ``route`` was read, so it cannot overwrite a
-    change by somebody else. ``at_once``: for a retreat, which replaces any weights, so only the names of the
-    backendRefs are tested.
+    change by somebody else. ``at_once``: for a retreat. It replaces any weights, so the patch tests only the names of
+    the backendRefs.
     """
     found, operations = _weights(route, rule.target), list[Json]()
     for path, now, key in (

@@ -16,7 +16,7 @@ def is_http_route(place: str) -> bool:
 
 
 class JoinedActuators:
-    """The ``Actuator`` that passes each write to one of two others, by where it goes.
+    """The ``Actuator`` that passes each write to one of two actuators, depending on where the write goes.
 
     ``envoys`` writes to Envoys, for the workloads without an ``actuator`` section. ``routes`` writes to HTTPRoutes.
     """

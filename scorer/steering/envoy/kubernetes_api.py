@@ -28,7 +28,7 @@ Json = Mapping[str, Any]
 
 
 class ApiError(Exception):
-    """A request to the API server failed. ``status``: the status of its answer; 0 if there was no answer."""
+    """A request to the API server failed. ``status``: the HTTP status of the answer; 0 if there was no answer."""
 
     def __init__(self, message: str, status: int = 0, retry_after_s: float = 0.0) -> None:
         super().__init__(message)
@@ -44,7 +44,7 @@ def http_route_path(namespace: str, name: str) -> str:
 
 
 class KubernetesApi:
-    """The API server in the configuration, or the one of the pod's own cluster. It connects at the first request."""
+    """A client of the configured API server, or else of the pod's own cluster. It connects at the first request."""
 
     def __init__(self, settings: KubernetesSection) -> None:
         self._settings = settings
@@ -56,7 +56,7 @@ class KubernetesApi:
         return await self._ask("GET", path)
 
     async def patch(self, path: str, operations: Sequence[Json], *, dry_run: bool = False) -> Json:
-        """Apply a JSON patch (RFC 6902) and return the object after it. Raises ApiError; see ``is_conflict``."""
+        """Apply a JSON patch (RFC 6902) and return the patched object. Raises ApiError; see ``is_conflict``."""
         query = {"fieldManager": MANAGER, **({"dryRun": "All"} if dry_run else {})}
         return await self._ask("PATCH", path, json.dumps(list(operations)), query)
 
@@ -120,7 +120,10 @@ async def _answer(response: aiohttp.ClientResponse) -> Json:
 
 
 def read_answer(status: int, body: bytes, retry_after: str = "") -> Json:
-    """Return the object in an answer of the API server. Raises ApiError for another status or body."""
+    """Return the object in an answer of the API server.
+
+    Raises ApiError if the status is not 200 or the body is not an object.
+    """
     if status != 200:
         raise ApiError(_error_of_status(status, body), status, _seconds(retry_after))
     try:

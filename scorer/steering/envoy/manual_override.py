@@ -25,7 +25,7 @@ UNREADABLE = -1
 ALLOWED_WEIGHTS = f"two whole numbers from 0 to {FULL_WEIGHT} with the sum {FULL_WEIGHT}"
 ALLOWED_SWITCHES = "0, false, off, no, 1, true, on, yes"
 _OFF, _ON = frozenset({"0", "false", "off", "no"}), frozenset({"1", "true", "on", "yes"})
-MAX_SHOWN = 40  # the largest number of characters of a value that are logged
+MAX_SHOWN = 40  # at most this many characters of a value are logged
 
 Weights = tuple[int, ...]
 """The candidate's and the baseline's weight in basis points; UNREADABLE for an invalid weight."""
@@ -42,7 +42,7 @@ class WeightsOverride(NamedTuple):
 
 
 def parse_weight(text: str) -> int:
-    """Return a weight's text as basis points.
+    """Return the weight in ``text``, in basis points.
 
     Return UNREADABLE for a removed key ("") and for any text that is not a whole number from 0 to 10,000.
     """

@@ -1,8 +1,8 @@
 """Lease the splits of workloads to Envoys by RTDS, for a few seconds at a time (``glidepath.split_leases``).
 
-Each Envoy has a stream for each layer of leases. The whole layer is sent again and again. Envoy drops it when its time
-to live has passed since the last message. Nothing is sent while this scorer does not lead, or while its steer loop is
-stalled. See ADR 0290.
+Each Envoy has a stream for each layer of leases. The whole layer is sent repeatedly. Envoy drops the layer when its
+time to live has passed since the last message. Nothing is sent while this scorer does not lead, or while its steer loop
+is stalled. See ADR 0290.
 
 A drill lets one lease expire while the others are renewed. The lease moves to the layer for drills, which has the same
 time to live and is never renewed, and is then removed from its own layer. So it expires by Envoy's own clock.
@@ -28,9 +28,9 @@ from scorer.steering.envoy.rtds_server import free_name, response_of, send_and_r
 from scorer.steering.envoy.runtime_values import RuntimeEntries
 
 LEASED = "100"  # percent of the requests
-STALLED_S, STALLED_TICKS = 5.0, 3  # the steer loop is stalled after both times without a tick
-MOST_UNANSWERED = 16  # messages of a stream; the answer to an older one is ignored
-FORGET_S = 60.0  # an Envoy whose streams have ended counts as one without a lease for this long
+STALLED_S, STALLED_TICKS = 5.0, 3  # the steer loop counts as stalled after the longer of the two without a tick
+MOST_UNANSWERED = 16  # unanswered messages that are kept for a stream; an answer to an older one is ignored
+FORGET_S = 60.0  # for this long, an Envoy whose streams have ended is still counted, as one without a lease
 
 log = structlog.get_logger()
 

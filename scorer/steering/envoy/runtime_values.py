@@ -124,7 +124,7 @@ class RuntimeKeys:
         return any(entries.get(key) and entries[key] != value for key, value in self.write(desired).items())
 
 
-@lru_cache(maxsize=4096)  # every tick of every workload asks, and nearly always for the same values
+@lru_cache(maxsize=4096)  # called in every tick for every workload, nearly always with the same values
 def desired_values(percent: float, shadow: float, autopilot: bool) -> RuntimeValues:
     """Return the runtime values that give the candidate ``percent`` of the requests and copy ``shadow`` percent.
 

@@ -13,7 +13,7 @@ Create the evidence of a step with ``Evidence.fresh(workload, percent, now_ms)``
                                                  |
                                         gate_observations
                                                  |
-                      gate_set: passes each to the gates that subscribe to its type
+                      gate_set: passes each observation to the gates that subscribe to its type
                                                  |
         which gates: gates_of_workload, gate_specs; their base: gate_base; the gates: *_gate(s), fast_guards
                                                  |

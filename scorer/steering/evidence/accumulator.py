@@ -47,8 +47,8 @@ class Evidence(Stored):
     - ``_last_ms``: the time of the latest flush or score that was added
     - ``_looked_ms``: the time of the last evaluation of the latency gates
     - ``_activity``: when the candidate had requests in this step
-    - ``_failures``: the requests of the last minutes, including those before the step, and how many of them Envoy
-      itself failed
+    - ``_failures``: the requests of the last minutes, including those before the step, and how many of them failed at
+      Envoy itself
     """
 
     percent: float

@@ -11,13 +11,13 @@ p (1 + a)^w + (1 - p)(1 - b)^w ≤ 1 + w (p a - (1 - p) b). Here p is the probab
 the likelihood ratios of an event and of a non-event. So the null must now be true on average over the weighted
 requests, instead of over all requests.
 
-A standstill of the candidate, which answers nothing for a while, needs an exception. During the standstill, only
-requests of the baseline end, so they are left out (the gap). Afterwards, the candidate's delayed requests all end at
-once (the burst). They would be left out too, although they are its slowest requests. So if the burst makes up for the
-gap, and the split is then the same as before, the requests of both return to the evidence as if they had ended at that
-moment. A standstill and its end thus have the same weight on both sides. After a lasting change of the split, no
-request returns. A request that was left out more than a few minutes ago does not return either. Otherwise, a share that
-rises and falls with the day would look like a standstill of hours.
+A standstill needs an exception: for a while, the candidate answers nothing. During the standstill, only requests of the
+baseline end, so they are left out (the gap). Afterwards, the candidate's delayed requests all end at once (the burst).
+They would be left out too, although they are its slowest requests. So if the burst makes up for the gap, and the split
+is then the same as before, the requests of both return to the evidence as if they had ended at that moment. A
+standstill and its end thus have the same weight on both sides. After a lasting change of the split, no request returns.
+A request that was left out more than a few minutes ago does not return either. Otherwise, a share that rises and falls
+with the day would look like a standstill of hours.
 
 See ADR 0115 and ADR 0252.
 """
@@ -33,14 +33,14 @@ UNITS = 256  # weights are whole multiples of 1/UNITS, so that sums are exact
 # In the constants below, counts of requests are counts of the rarer side.
 _SLACK = 4.0  # an excess up to this is not left out
 _FIRST, _LAST = 8, 4096  # the proportion is first estimated at the first count, and is final after the last count
-_ROUGH = 64  # an estimate from fewer requests may be caused by a standstill, so any better estimate replaces it
+_ROUGH = 64  # a standstill may distort an estimate from fewer requests, so any better estimate replaces it
 # A better estimate replaces an earlier one if both differ by at most this factor, or by at most this many standard
 # deviations of the earlier estimate. If they differ more, the split has changed.
 _FIRM = math.log(1.25)
 _DOUBT = 2.5
 WINDOW_MS = 180_000  # left-out requests may return until the end of the window after their own
 _TOO_MUCH, _NOISE = 2.0, 16  # a burst that exceeds the gap by this factor plus this count does not end a standstill
-_GROWTH = 1.25  # a burst is not over while it grows by this factor within as many requests as the gap or the burst has
+_GROWTH = 1.25  # a burst is over when max(gap, burst) baseline requests pass without it growing by this factor
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +154,8 @@ class SideBalance(Stored):
     - ``odds``: the number of candidate requests for each baseline request; 0 while unknown
     - ``_known_by``: the rarer side's number of requests when ``odds`` was estimated
     - ``_next_at``: the rarer side's number of requests at which the odds are estimated again
-    - ``excess``: the number of requests, scaled to the rarer side, by which the candidate exceeds ``odds``
+    - ``excess``: the number of requests, scaled to the rarer side, by which the candidate exceeds the proportion
+      ``odds``
     """
 
     _candidate: int

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from scorer.steering.evidence.confidence import NO_BOUNDS, Interval, MeanBounds
 from scorer.steering.evidence.mixture import TwoSidedTest
 
-# The bets, as parts of the largest bet with which E cannot become negative, and their weights: in the evidence against
-# the candidate, and in that in its favour (ADR 0533).
+# The bets, as fractions of the largest bet with which E cannot become negative. Their weights differ between the
+# evidence against the candidate and the evidence in its favour (ADR 0533).
 _PARTS = (0.04, 0.1, 0.2, 0.4, 0.7, 0.95)
 _WEIGHTS_AGAINST = (0.06, 0.10, 0.15, 0.15, 0.16, 0.38)
 _WEIGHTS_IN_FAVOUR = (0.08, 0.12, 0.16, 0.18, 0.18, 0.28)

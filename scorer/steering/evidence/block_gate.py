@@ -1,4 +1,4 @@
-"""The base class of the gates that compare rates within blocks of samples, so that common changes cancel."""
+"""The base class of the gates that compare rates within blocks of samples, so that changes on both sides cancel."""
 
 from __future__ import annotations
 

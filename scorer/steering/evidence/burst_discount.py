@@ -5,10 +5,14 @@ them counted, a candidate that is as good as the baseline could be rolled back. 
 side count than chance would explain at the recent error rate of both sides. The others are left out, as if these
 requests had not been made.
 
-Three patterns are not bursts, so all errors count: the side's latest six requests all failed; in this second, twelve of
-its requests failed, and at least half of them; or it had too many errors in each of its last two seconds with requests.
-In the first case, the left-out errors of these failures count after all. In the second case, the left-out errors of
-this second count after all. So an outage counts in full once it has lasted six requests.
+Three patterns are not bursts, so all errors of a side count:
+
+- The side's latest six requests all failed. Those of these errors that were left out count after all.
+- In this second, at least twelve of the side's requests failed, and at least half of all its requests. The errors of
+  this second that were left out count after all.
+- The side had too many errors in each of its last two seconds with requests.
+
+So an outage counts in full once it has lasted six requests.
 
 Whether an error counts depends only on counts, by the same rule for both sides. The left-out errors still count in a
 second test, which is valid for bursts too (burst_tests.py). See ADR 0273.
@@ -27,15 +31,16 @@ _SEVERAL = 12  # this many errors in a second are not just two bursts
 _LASTING = 2  # too many errors in this many seconds are not a burst
 _HALF_LIFE = 1000.0  # requests
 _PRIOR = FadingRate(0.1, 100.0)
-_CHANCE = 0.99  # chance explains this quantile of a Poisson distribution
+_CHANCE = 0.99  # chance explains errors up to this quantile of the Poisson distribution
 
 
 @dataclass(frozen=True, slots=True)
 class SideBurst:
     """One side's counts in the present second, and in its present run of failures.
 
-    - ``n``, ``errors``, ``counted``: its requests and errors in this second, and how many of the errors have counted
-    - ``run``: how many of its latest requests failed without a success between them
+    - ``n``, ``errors``, ``counted``: the side's requests and errors in this second, and how many of the errors have
+      counted
+    - ``run``: how many of the side's latest requests failed without a success between them
     - ``held``: how many errors of this run have been left out
     - ``lasting``: how many consecutive seconds with requests, before this one, had too many errors
     """

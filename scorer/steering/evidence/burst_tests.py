@@ -5,14 +5,14 @@ The first test assumes that errors are independent. It does not get the errors t
 
 The second test gets all requests, and divides all evidence by CLUSTER. It is valid if each cause hits at most CLUSTER
 requests. Proof: let L be the likelihood ratio of one request, and let the s ≤ CLUSTER requests of a cause depend on
-each other in any way. By Hölder's inequality, E[Π L^(1/CLUSTER)] ≤ Π E[L^(s/CLUSTER)]^(1/s), and by Jensen's that is at
-most Π E[L]^(1/CLUSTER). So the expected product over all causes is at most the CLUSTER-th root of the product for
-independent requests, which is at most 1.
+each other in any way. By Hölder's inequality, E[Π L^(1/CLUSTER)] ≤ Π E[L^(s/CLUSTER)]^(1/s), and by Jensen's inequality
+this is at most Π E[L]^(1/CLUSTER). So the expected product over all causes is at most the CLUSTER-th root of the
+product for independent requests, which is at most 1.
 
 The second test begins when the burst discount first leaves out an error. Against the candidate, it has a quarter of the
 weight: the mean of two e-values with fixed weights is an e-value. In the candidate's favour, only the second test
-counts while a fifth or more of all errors are left out. It then also includes the requests before it began. Where
-errors are independent, less than a tenth is left out, because chance explains all but one in a hundred seconds. See ADR
+counts while a fifth or more of all errors are left out. It then also includes the requests before it began. If errors
+are independent, less than a tenth of them is left out, because chance explains all errors in 99 of 100 seconds. See ADR
 0257.
 """
 
@@ -64,7 +64,7 @@ class BurstTests(Stored, Generic[T]):
         elif counted != everything:
             self._second = self.first.with_clusters(CLUSTER)
             self._second.update(*everything)
-            self._second.forget_against()  # this burst started the test, so it may not be evidence
+            self._second.forget_against()  # this burst started the test, so it must not count as evidence
         self.first.update(*counted)
 
     @property

@@ -2,7 +2,7 @@
 
 A client that leaves does not prove an error: a person may have closed the window. So a client that leaves counts only
 if it waited longer than clients usually wait for the baseline's answer. The candidate's rate of such clients is
-compared with the baseline's, as the fast guard compares error rates.
+compared with the baseline's, as ``FastGate`` compares error rates.
 
 Users differ in patience. So if the sides serve different users, the ratio of both rates shows nothing about the
 candidate. The guard then fails only if about half of the candidate's clients or more leave. See ADR 0271.
@@ -25,7 +25,7 @@ from scorer.steering.evidence.recent_rates import CandidateShare
 
 _KNOWN_BY = 5  # answers of the baseline after which its usual wait is known
 _UNKNOWN_MS = 5000.0  # the wait that counts before that
-FLOOR_OF_USERS = 0.2  # with sticky users, up to this share of the clients may leave an equal candidate
+FLOOR_OF_USERS = 0.2  # if the sides serve different users, up to this share of them may leave an equally good candidate
 _MEMORY = 200.0  # answers of the baseline after which the weight of an earlier one has fallen to 1/e
 
 

@@ -1,7 +1,8 @@
 """Confidence sequences: intervals for a gate's value that are valid at all looks together. They decide nothing.
 
 With probability 1 - α, the true value is in the interval at every look of a step. The tests of a gate are sharper than
-its interval, because they test one limit in one direction, so a gate may decide while the limit is still inside.
+its interval, because they test one limit in one direction. So a gate may decide while its limit is still in the
+interval.
 
 A rate p is in the interval while the mixture of Krichevsky and Trofimov, which bets with the prior Beta(½, ½), has won
 less than 1/α against it. After n trials with the rate p̂, that mixture loses at most ln 2 + ½ ln n against the best rate
@@ -24,7 +25,7 @@ from functools import lru_cache
 from scorer.steering.evidence.mixture import LN2
 
 _STEPS = 8  # of Newton's method, which converges quadratically from a close start
-_CLOSE = 1e-3  # of the divergence, at which the method ends
+_CLOSE = 1e-3  # the method ends at this relative error of the divergence
 _LARGEST_BET = 0.5
 _TWO_LOG = 2 * math.log(2 / 0.05)  # the bets are tuned for α = 0.05; the interval holds for every α
 

@@ -1,4 +1,4 @@
-"""A histogram of latencies that keeps all bucket counts in an array, which makes many additions a second fast.
+"""A histogram of latencies that keeps all bucket counts in an array, so that additions are fast.
 
 It has the same buckets as glidepath.histogram, which stores only the buckets that are not empty. A slot is a bucket's
 position in the array; slot 0 holds the values ≤ 0.
@@ -27,7 +27,7 @@ Sums = NDArray[np.int64] | NDArray[np.float64]
 
 
 def array_form(size: int, kind: type[np.signedinteger[Any]], *, least: int | None = None) -> Form:
-    """Return the stored form of an array: the index of its first nonzero slot, and the numbers up to its last one.
+    """Return the stored form of an array: the index of its first nonzero slot, and the numbers from it to the last one.
 
     ``size``, ``kind``: the length and the type of the array. ``least``: the smallest number that it may hold.
     """
@@ -67,7 +67,8 @@ class DenseHistogram(Stored):
     Added histograms wait in a list until the arrays, which have about 1900 slots, are read.
 
     - ``_counts``: the number of all values in each slot
-    - ``_left_out``: how much of each count is left out of the evidence, in units of 1/UNITS; None if nothing is
+    - ``_left_out``: how much of each count is left out of the evidence, in units of 1/UNITS; None if nothing is left
+      out
     - ``_may_return``: the part of ``_left_out`` from the present window, which may return to the evidence; None if
       nothing may
     - ``_earlier``: the same for the window before the present one
@@ -84,7 +85,7 @@ class DenseHistogram(Stored):
 
     def __init__(self) -> None:
         self._counts = np.zeros(SIZE, dtype=np.int64)
-        self._stored: list[Any] | None = None  # the state, which takes time; None after a change
+        self._stored: list[Any] | None = None  # the encoded state, because encoding takes time; None after a change
         self._sums: Slots | None = None
         self._total = 0
         self._waiting: list[Histogram] = []
@@ -163,9 +164,8 @@ class DenseHistogram(Stored):
         """Take values back into the evidence: the fraction ``part`` of the left-out values that may return."""
         for array in (self._may_return, self._earlier):
             if array is not None and self._left_out is not None:
-                used = array.nonzero()[
-                    0
-                ]  # few of them, while the arrays of all workloads exceed the processor's caches
+                # Visit only the used slots: the arrays of all workloads exceed the processor's caches.
+                used = array.nonzero()[0]
                 back = np.floor(array[used] * part).astype(np.int64)
                 array[used] -= back
                 self._left_out[used] -= back

@@ -24,7 +24,7 @@ from scorer.steering.evidence.mixture import LN2, log_add
 from scorer.steering.evidence.rate_change import NO_FAILURE_COUNTS, FailureCounts, log_e_of_rise
 from scorer.steering.evidence.recent_rates import NO_FAILURES, CandidateShare, FadingRate
 
-ONSET_MS = 60_000  # a failure that begins within this time after the step came with the step
+ONSET_MS = 60_000  # failures that begin within this time after the step's start are attributed to the step
 MIN_FAILED = 5  # as for the other fast guards
 _LATEST, _HALF = 20.0, 0.5  # the half-life in requests, and the rate at which no step is taken
 
@@ -35,7 +35,7 @@ class EnvoyFailuresGate(Gate):
     - ``_share``: the estimate of the candidate's share of the clients' requests
     - ``_before``, ``_onset``, ``_step``: the counts before the step, in its first minute, and in the step so far
     - ``_candidate``: the counts of the requests that the split gave to the candidate
-    - ``_rise``: ln of the largest e-value so far for a rise of the failure rate with the step
+    - ``_rise``: ln of the largest e-value so far for a rise of the failure rate at the start of the step
     - ``_latest``: the failure rate of about the last twenty requests
     """
 

@@ -28,7 +28,7 @@ class RequestGate(Gate):
 
     @property
     def counts(self) -> RequestCounts:
-        """The counts of both sides' requests and errors in the step so far, without those of bursts."""
+        """The counts of both sides' requests and errors in the step so far, without those left out as bursts."""
         return self._step.total
 
     @property
@@ -48,8 +48,10 @@ class ErrorGate(RequestGate):
         self._test, self._since, self._in_bursts = test, NO_BAD_PERIOD, False
 
     def _judge(self) -> None:
-        """Record the evidence. When errors begin or cease to come in bursts, forget the peak of the evidence for
-        passing."""
+        """Record the evidence.
+
+        When errors begin or cease to come in bursts, the peak of the evidence for passing is forgotten.
+        """
         left_out, everything = self._step.in_bursts, self._step.everything
         in_bursts = come_in_bursts(left_out.c_errors + left_out.b_errors, everything.c_errors + everything.b_errors)
         if in_bursts is not self._in_bursts:

@@ -13,8 +13,8 @@ from scorer.steering.evidence.mixture import RateGrid, RestartingMixture, TwoSid
 
 _SHIFTS = (0.1, 0.25, 0.5, 0.9, 1.5, 2.3, 3.5, 5.0)
 _DOWN_SHIFTS = (0.3, 0.7, 1.2, 2.0, 3.0)
-# A projection ends with the first step of this relative size, after which the error is about its square; or after so
-# many steps.
+# A projection ends after the first step of at most this relative size, because the remaining error is about its square;
+# or after this many steps.
 _LAST_STEP, _STEPS = 1e-7, 60
 # No alternative is closer to 0 or 1 than this: its logarithm must exist, and a first error must remain possible.
 _NEVER_CERTAIN = 1e-6
@@ -211,7 +211,7 @@ _BELOW_HALF = RateGrid.at(0.5, (0.02, 0.1, 0.25))
 
 
 def log_e_below_half(bad: int, n: int) -> float:
-    """Return ln of the e-value for fewer than half of all requests being bad. It lets a fast guard pass.
+    """Return ln of the e-value for the claim that fewer than half of all requests are bad. It lets a fast guard pass.
 
     ``bad``, ``n``: the numbers of bad requests and of all requests in the step so far. Their order does not matter,
     because the mixture never restarts.

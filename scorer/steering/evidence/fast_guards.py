@@ -1,7 +1,7 @@
-"""The two fast guards: ``FastGate`` against failing requests, and ``UnreachableGate`` against an unreachable candidate.
+"""Two fast guards: ``FastGate`` against failing requests, and ``UnreachableGate`` against an unreachable candidate.
 
-When a fast guard fails, the candidate goes to 0 % at once. So both guards first wait for the baseline's results, which
-can show an outage of both sides (shared_outage.py).
+When a fast guard fails, the candidate's share becomes 0 % at once. So both guards first wait for the baseline's
+results, which can show an outage of both sides (shared_outage.py).
 
 See ADR 0043 and ADR 0116.
 """

@@ -175,9 +175,9 @@ class Gate(Stored, ABC):
         return [self.identity, *super().state]
 
     def restore(self, raw: Any) -> None:
-        """Continue from ``raw``, the ``state`` of a gate with this identity.
+        """Continue from ``raw``, the stored ``state`` of a gate.
 
-        If it has another identity, start without data.
+        If the identity in ``raw`` differs from this gate's, start without data.
         """
         if not isinstance(raw, list) or not raw:
             raise MisfitError("a list that begins with the identity of a gate", raw)

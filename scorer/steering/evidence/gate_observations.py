@@ -84,7 +84,7 @@ class SideWaits:
 
     - ``answered``: until the first token of streamed answers; if there are none, until the end of the answers
     - ``unanswered``: until they left without an answer
-    - ``requests``: the number of requests that their client did not end
+    - ``requests``: the number of requests that were not ended by their client
     """
 
     answered: Histogram
@@ -221,9 +221,9 @@ class CopyAnswer:
 class CopiesCompared:
     """Both sides' answers to their copies of one request. Both copies were sent at the same moment.
 
-    ``as_first``: latency signal → the latency of the baseline's copy, in milliseconds, if its first token had come as
-    late as the client's first token. The client's request came first, so its prompt was not in the baseline's cache
-    yet. A signal is left out if the time of the client's first token is unknown.
+    ``as_first``: latency signal → the latency of the baseline's copy, in milliseconds, computed as if its first token
+    had come as late as the client's (paired_copies.py). The baseline may have the prompt in its cache when it gets the
+    copy. A signal is left out if the time of the client's first token is unknown.
     """
 
     candidate: CopyAnswer
@@ -244,7 +244,8 @@ class PreferenceGiven:
     """The evaluator's preference on one cross pair.
 
     ``score``: 1 if the evaluator prefers the candidate's answer, 0 if the baseline's, 1/2 if neither. ``verdict``: how
-    the score came about; None if unknown. ``equal``: whether it was not asked, because the answers have the same text.
+    the score came about; None if unknown. ``equal``: whether the evaluator was not asked, because the answers have the
+    same text.
     """
 
     score: float

@@ -97,7 +97,7 @@ class GateSet(Stored):
         self._block_began = self._bursts_began = NO_REQUESTS
         worth = _WORTH_UNKNOWN if percent is None else _WORTH if workload.assigned_at_random else _WORTH_STICKY
         limit = workload.gates.errors.max_rate if workload.gates.errors else None
-        self.sides_differ = not workload.assigned_at_random or percent == 0  # and not by chance alone
+        self.sides_differ = not workload.assigned_at_random or percent == 0  # systematically, not only by chance
         self.compares_copies = copies and compares_copies(workload, percent)
         self.floor = max(CATASTROPHE_FLOOR, limit or 0.0)
         self.prior = CandidateShare.from_prior(prior_share, worth)

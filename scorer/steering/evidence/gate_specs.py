@@ -52,7 +52,7 @@ class GateSpec:
     """The definition of one gate.
 
     - ``limit``, ``unit``: the limit of the gate's value, and the unit of both
-    - ``fail_at``, ``pass_at``: the evidence that the gate needs to fail or to pass: ln(1/α)
+    - ``fail_at``, ``pass_at``: the evidence, ln(1/α), that the gate needs to fail or to pass
     - ``action``: what the gate does when it fails
     - ``fast``: whether a failure causes a rollback to 0 % at once
     - ``guard``: whether the gate need not pass before the next step, but must not fail

@@ -24,7 +24,7 @@ from scorer.steering.evidence.gate_specs import ANSWER_KINDS, GateKind, GateSpec
 
 # The relative shares of alpha, by kind of gate. They are scaled so that they add up to alpha.
 _PROOF, _GUARD = 1.0, 0.5
-_AS_THE_STEP = -1  # the least number of samples of a gate whose section has none
+_AS_THE_STEP = -1  # stands for the step's least number of samples, if the gate's section sets none
 _ENVOY_RATIO = 2.0  # Envoy may fail the candidate's requests this many times as often as the baseline's
 
 
@@ -167,7 +167,7 @@ def _feedback_drafts(workload: Workload, percent: float | None) -> list[GateSpec
 
 
 def _class_drafts(workload: Workload) -> list[GateSpec]:
-    """Return gates for each class in ``scoring.classification.matter``: for recall and for precision (ADR 0101).
+    """Return two gates for each class in ``scoring.classification.matter``: recall and precision (ADR 0101).
 
     If the workload has noise pairs, the limit applies to the loss beyond the noise floor. If it has a verifier, there
     is instead one gate for each class, for the loss of correctness (ADR 0225).
@@ -259,9 +259,9 @@ def _fact_drafts(workload: Workload) -> list[GateSpec]:
 def _split_drafts(workload: Workload, percent: float | None) -> list[GateSpec]:
     if not workload.gates.split or percent is None or not 0 < percent < 100:
         return []
-    # With sticky users or conversations, all requests of one go to the same side. So the share of requests is weak
-    # evidence about the router, and the guard is only informational. A wrong split is caused by the router or by a few
-    # busy users. A rollback would correct neither, so the guard only holds (ADR 0053).
+    # With sticky users or conversations, all requests of one user or conversation go to the same side. So the share of
+    # requests is weak evidence about the router, and the guard is only informational. A wrong split is caused by the
+    # router or by a few busy users. A rollback would correct neither, so the guard only holds (ADR 0053).
     by_users = workload.assignment is not None or (workload.sticky is not None and workload.sticky.route)
     action = GateAction.INFORM if by_users else GateAction.HOLD
     return [_draft("split", GateKind.SPLIT, percent / 100, "share", action=action, guard=True)]

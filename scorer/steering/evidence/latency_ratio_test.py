@@ -3,16 +3,16 @@
 Q_c and Q_b are the q-quantiles of the candidate's and the baseline's latencies, and ρ is the limit of Q_c / Q_b. The
 null of the test that fails the candidate is Q_c ≤ ρ Q_b. Under this null, two statements are true at x = Q_c: P_c(> x)
 ≤ 1 - q, and P_b(> x/ρ) ≥ 1 - q. So the product of the e-values against both statements is an e-value. The minimum of
-this product over all x is at most that large, so it is an e-value too, and Q_c need not be known. The test that passes
-the candidate has all inequalities reversed. Source: Howard & Ramdas, "Sequential estimation of quantiles with
-applications to A/B testing and best-arm identification" (2022).
+this product over all x is at most the product at Q_c. So the minimum is an e-value too, and Q_c need not be known. The
+test that passes the candidate has all inequalities reversed. Source: Howard & Ramdas, "Sequential estimation of
+quantiles with applications to A/B testing and best-arm identification" (2022).
 
 x runs over the edges of the buckets, which are 1.09 % apart. The baseline's count above x/ρ, which is within a bucket,
 is interpolated. So the limit holds to within two buckets if all latencies of a bucket are at one of its ends, and
 almost exactly if they are spread over it.
 
 Each side's e-value averages over alternatives. A part of its weight, the reserve, is on the limit itself, so this part
-stays constant. The side with fewer requests moves the evidence, so its reserve is smaller (see ``_reserves``).
+stays constant. The side with fewer requests determines the evidence, so its reserve is smaller (see ``_reserves``).
 
 Changes that both sides share cancel if each moment has the same weight on both sides; see balanced_sampling.py.
 
@@ -67,7 +67,7 @@ class QuantileRatio:
         self._both, self._three = RateGrids(*fail, *passed), RateGrids(*fail, *passed, *fail)
         buckets = math.log2(max_ratio) * 2**SCALE
         self._shift = min(max(math.ceil(buckets - 1e-9), -SIZE), SIZE)
-        self._part = max(0.0, self._shift - buckets)  # of a bucket, by which x/ρ is above an edge
+        self._part = max(0.0, self._shift - buckets)  # the fraction of a bucket by which x/ρ is above an edge
 
     def log_e(self, candidate: Sums, baseline: Sums) -> tuple[float, float]:
         """Return ln of two e-values: one against the candidate, and one in its favour. Both are 0 if a side is empty.
@@ -143,8 +143,8 @@ def _log_e_at(grids: RateGrids, sides: Sequence[Sums], slots: Slots) -> FloatArr
 def worse_quantiles(candidate: DenseHistogram, baseline: DenseHistogram, q: float) -> tuple[float | None, float | None]:
     """Return the q-quantiles of the candidate and of the baseline, computed with the weights or without them.
 
-    Of these two ways, the one with the larger ratio is used, which is worse for the candidate. So the weights cannot
-    hide slow requests that clients experienced, and a changing split cannot hide a slow candidate.
+    The computation with the larger ratio is used, because that is worse for the candidate. So the weights cannot hide
+    slow requests that clients experienced, and a changing split cannot hide a slow candidate.
     """
     own, base = candidate.weighed_quantile(q), baseline.weighed_quantile(q)
     if not (candidate.uneven or baseline.uneven):
@@ -170,8 +170,9 @@ class LatencyTest(Stored):
     Half of the evidence against the candidate restarts from time to time, so that a late fault is detected. The
     evidence in favour of the candidate covers the whole step.
 
-    - ``looked_at``: the candidate's number of latencies at the last look; ``quantiles``: the candidate's and the
-      baseline's then, in milliseconds; ``interval``: the confidence sequence of their ratio then
+    - ``looked_at``: the candidate's number of latencies at the last look
+    - ``quantiles``: the candidate's and the baseline's quantile at the last look, in milliseconds
+    - ``interval``: the confidence sequence of the ratio of these quantiles at the last look
     - ``log_fail``, ``log_pass``: ln of the e-values against the candidate and in its favour
     - ``_start_c``, ``_start_b``: each side's histogram at the last start of the restarting part
     """

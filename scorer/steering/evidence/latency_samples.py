@@ -11,7 +11,7 @@ AFTER_IDLE_MS = 600_000  # the longest warm-up after an idle time of the candida
 
 
 class LatencySignal(Stored):
-    """Both sides' histograms of one latency signal, with weights by which common drift cancels (balanced_sampling.py).
+    """Both sides' histograms of one latency signal, weighted so that common drift cancels (balanced_sampling.py).
 
     - ``without``, ``estimated``: see ``LatencyUnmeasured``
     - ``warmed``: the number of the candidate's answers that the warm-ups have left out
@@ -19,7 +19,7 @@ class LatencySignal(Stored):
     - ``_cold_answers``: how many further answers of the candidate the present warm-up leaves out
     - ``_cold_until_ms``: when the present warm-up ends even if it has left out fewer answers; 0: no such time
     - ``_cold_candidate``, ``_cold_baseline``: the values that the warm-up has left out; empty once the candidate has
-      others
+      other values
     """
 
     candidate: DenseHistogram
@@ -68,8 +68,8 @@ class LatencySignal(Stored):
     def cool(self, at_ms: int) -> None:
         """Begin a warm-up at ``at_ms``, because the candidate has been idle.
 
-        The warm-up leaves out the answers of at most AFTER_IDLE_MS, and at most as many answers as have counted so far.
-        Otherwise, a candidate that is idle before each request would never be judged.
+        The warm-up leaves out the answers of at most AFTER_IDLE_MS. It begins only if more answers have counted than
+        earlier warm-ups have left out. Otherwise, a candidate that is idle before each request would never be judged.
         """
         if not self.judged or self.warming or self.candidate.total <= self.warmed:
             return

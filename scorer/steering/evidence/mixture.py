@@ -180,7 +180,7 @@ class Restarts(Stored):
 
 
 class TwoSidedTest(Stored):
-    """The two e-processes of a gate: one against the candidate, which may start late, and one in its favour.
+    """The two e-processes of a gate: one against the candidate, which may restart, and one in its favour.
 
     Each is a mixture over a grid of alternatives. The tests of a mean, of a rate and of an increase differ only in the
     likelihood ratios, or the results of bets, that they give to ``add``.

@@ -16,7 +16,7 @@ from scorer.steering.evidence.gate_base import Handler
 from scorer.steering.evidence.gate_observations import PairCompared, PairsMatched
 from scorer.steering.evidence.gate_specs import GateKind, GateSpec
 
-# The divergences of answers that can be equal: the label, JSON fields, calls with their arguments, the final answer.
+# The signals that show whether answers are equal: label, JSON fields, tool calls with their arguments, final answer.
 _EXACT_SIGNALS = ("label", "fields", "json", "tool", "arguments", "final_answer")
 _TEXT_SIGNAL = "word_overlap"  # a signal that exists only in a comparison of two texts
 

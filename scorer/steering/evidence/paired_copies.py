@@ -30,7 +30,7 @@ from scorer.steering.evidence.time_per_token import CHARS_PER_TOKEN
 
 NOISE_SUFFIX = "~noise"  # the end of a noise pair's id, which begins with the cross pair's id (extproc/capture)
 MOST_WAITING = 256
-_HUNG = 4.0  # a copy has failed if it was given up after at least this many times the other answer's time
+_HUNG = 4.0  # a copy has failed if it was given up after more than this many times the other answer's time
 _FAILED = frozenset(fault.value for fault in AnswerFault if fault.grade is Grade.FAILED)
 
 
@@ -65,7 +65,7 @@ class CopyFacts:
 
 
 class CopyMatcher(Stored):
-    """Joins the pairs of copies of one request. If more than MOST_WAITING pairs wait, the oldest is dropped."""
+    """Joins the two pairs of one request and its copies. If more than MOST_WAITING pairs wait, it drops the oldest."""
 
     _waiting: dict[str, CopyFacts]  # by the id of the request
 
@@ -90,10 +90,10 @@ class CopyMatcher(Stored):
 
 
 def copy_ended(scored: ScoredPair) -> CopyEnded | None:
-    """Return how the candidate's copy ended; None if that shows nothing about the candidate.
+    """Return how the candidate's copy ended; None if its end shows nothing about the candidate.
 
-    It shows nothing if the client's own request failed or did not go to the baseline, or if the copy could not be sent.
-    A copy that was given up shows a failure if it hung; otherwise it shows nothing.
+    The end shows nothing if the client's own request failed or did not go to the baseline, or if the copy could not be
+    sent. A copy that was given up shows a failure if it hung; otherwise it shows nothing.
     """
     live, copy = scored.baseline, scored.candidate
     served = scored.kind is PairKind.CROSS and live.origin is Origin.LIVE and copy.origin is Origin.SHADOW
@@ -157,7 +157,7 @@ def _hung(gave_up_after_ms: float, other_ms: float) -> bool:
 
 
 def _signals(facts: CopyFacts, other: CopyFacts) -> dict[str, float]:
-    """Return the value of each latency signal, in milliseconds. After the copy's time limit, it is a lower bound."""
+    """Return the value of each latency signal, in milliseconds. If the copy was given up, a value is a lower bound."""
     found = {"total": facts.total_ms, "ttft": facts.first_token_ms}
     if facts.gave_up and not facts.first_token_ms and other.streamed:
         found["ttft"] = facts.total_ms

@@ -1,6 +1,6 @@
 """A gate's evidence from the copies of one request at both sides: the tests of paired_*_test.py with their messages.
 
-Both classes have the same attributes, which ``paired_gate.PairedGate`` uses.
+``PairedLatency`` and ``PairedErrors`` have the same attributes, which ``paired_gate.PairedGate`` uses.
 """
 
 from __future__ import annotations

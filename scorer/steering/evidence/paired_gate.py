@@ -1,6 +1,6 @@
 """A gate that compares both sides on copies of the same requests, and on the clients' live requests.
 
-With sticky users, the two sides serve different users. If one of them differs from the others, for example because its
+With sticky users, the two sides serve different users. If some users differ from the others, for example because their
 answers are long, the live requests of both sides differ although the sides are equal. At 0 %, the candidate answers
 copies and the baseline answers clients, and a copy may differ from a client's request. So in both cases the copies
 decide. The live requests then fail the gate only if they are far beyond the limit (``gross``), since copies do not show
@@ -24,9 +24,9 @@ from scorer.steering.evidence.gate_specs import GateSpec
 from scorer.steering.evidence.mixture import LN2
 from scorer.steering.evidence.paired_evidence import PairedErrors, PairedLatency
 
-# Where the copies decide:
-GROSS_RATIO = 3.0  # the latency of the other requests may be this many times the limit
-GROSS_INCREASE = 0.05  # their error rate may exceed the limit by this
+# The limits for live requests while the copies decide.
+GROSS_RATIO = 3.0  # the latency ratio of live requests may be this many times the limit
+GROSS_INCREASE = 0.05  # the increase of the error rate of live requests may exceed the limit by this
 MOST_WITHOUT_COPIES = 200  # requests of the candidate after which live requests decide if there is no pair of copies
 
 
@@ -54,7 +54,7 @@ class PairedGate(Gate):
         return {kind: self._then_combine(handlers) for kind, handlers in found.items()}
 
     def _to_deciding(self, kind: type) -> Handler:
-        """Return a handler that passes each observation to the deciding one of the two gates on live requests.
+        """Return a handler that passes each observation to the gate on live requests that decides at present.
 
         The other gate misses the observation but stays valid, as if it had made no bet on it.
         """
@@ -81,7 +81,7 @@ class PairedGate(Gate):
         first = not self._pairs.compared
         if not self._pairs.add(copies):
             return
-        if first and self._gross:  # so far, live requests may have passed the gate, which now decide no longer
+        if first and self._gross:  # live requests may have passed the gate before, but decide no longer
             self.pass_peak = 0.0
         self.weigh(copies.pair, self._pairs.weight(copies))
 

@@ -18,8 +18,8 @@ import math
 from scorer.steering.evidence.mixture import Mixture, TwoSidedTest
 from scorer.steering.evidence.state_codec import Stored
 
-# The sizes of the bets, as parts of the largest bet, and their weights. In favour, large bets have most of the weight:
-# where failures are rare, most pairs have D = 0, and only a large bet gains much from those.
+# The sizes of the bets, as fractions of the largest bet, and their weights. In the candidate's favour, large bets have
+# most of the weight: if failures are rare, most pairs have D = 0, and only a large bet gains much from such pairs.
 _AGAINST = ((0.1, 0.25), (0.3, 0.25), (0.6, 0.25), (0.9, 0.25))
 _IN_FAVOUR = ((0.1, 0.1), (0.3, 0.15), (0.6, 0.25), (0.95, 0.5))
 

@@ -2,14 +2,14 @@
 
 Q_c and Q_b are the q-quantiles of the candidate's and the baseline's latencies of the same requests, and ρ is the limit
 of Q_c / Q_b. For a threshold x, a pair is discordant if only one answer is late: the candidate's if C > ρx and B ≤ x,
-the baseline's if C ≤ ρx and B > x. Under the null Q_c ≤ ρ Q_b, the first kind of discordant pair is at x = Q_b at most
-as likely as the second kind (as in the test of McNemar 1947). A common cause of a slow answer, such as the user, the
-length of the answer or the load of the hour, makes pairs concordant, so it does not count against a side.
+the baseline's if C ≤ ρx and B > x. Under the null Q_c ≤ ρ Q_b and at x = Q_b, the first kind of discordant pair is at
+most as likely as the second kind (as in the test of McNemar 1947). A common cause of a slow answer, such as the user,
+the length of the answer or the load of the hour, makes pairs concordant, so it does not count against a side.
 
-Q_b is unknown. So each x has its own e-process, which bets that x is not Q_b, because P(B > x) differs from 1 - q, or
-that the discordant pairs are unequal, or both. The smallest of these e-values over all x is at most the e-value at Q_b,
-so it is an e-value too (the argument of Howard & Ramdas, "Sequential estimation of quantiles", 2022). The test in
-favour of the candidate has the null Q_c ≥ ρ Q_b.
+Q_b is unknown. So each x has its own e-process, which bets that P(B > x) differs from 1 - q (so that x is not Q_b), or
+that the two kinds of discordant pairs are not equally likely, or both. The smallest of these e-values over all x is at
+most the e-value at Q_b, so it is an e-value too (the argument of Howard & Ramdas, "Sequential estimation of quantiles",
+2022). The test in favour of the candidate has the null Q_c ≥ ρ Q_b.
 
 The evidence depends on counts only, so pairs can be added in any order, and it is valid at any time. x runs over the
 edges of the histogram's buckets. ρ and both latencies are rounded to whole buckets so that each direction gets *less*
@@ -49,10 +49,10 @@ _NO_BET = 0.5  # the weight of no bet
 class _Bets:
     """A mixture of bets on one threshold x, computed from the numbers of pairs in four cells.
 
-    Let t = 1 - q, U = 1 if C > ρx, and W = 1 if B is late: for the test against the candidate if B ≥ x, for the test in
-    its favour if B > x. If x is Q_b and the null is true, E[U] ≤ t ≤ E[W] in the test against the candidate, and E[U] ≥
-    t ≥ E[W] in the test in its favour. So these bets have an expectation of at most 1 for each pair, with α ≥ 0 and β ≥
-    0:
+    Let t = 1 - q. U is 1 if C > ρx, and W is 1 if B is late. Late means B ≥ x in the test against the candidate, and B
+    > x in the test in its favour. If x is Q_b and the null is true, E[U] ≤ t ≤ E[W] in the test against the candidate,
+    and E[U] ≥ t ≥ E[W] in the test in its favour. So these bets have an expectation of at most 1 for each pair, with α
+    ≥ 0 and β ≥ 0:
 
     - against: 1 + α (U - t) + β (U - W), and 1 + α (t - W) + β (U - W)
     - in favour: 1 + α (t - U) + β (W - U), and 1 + α (W - t) + β (W - U)
@@ -135,7 +135,8 @@ class PairedQuantileTest(Stored):
 
     - ``n``: the number of pairs; ``_candidate``, ``_baseline``: the latencies of each side
     - ``_against``, ``_in_favour``: the discordant pairs of each direction
-    - ``log_fail``, ``log_pass``: ln of the e-values at the last evaluation; ``_looked_at``: the number of pairs then
+    - ``log_fail``, ``log_pass``: ln of the e-values at the last evaluation
+    - ``_looked_at``: the number of pairs at the last evaluation
     - ``_began_n``, ``_began_baseline``, ``_began``: the number of pairs, the baseline's latencies and the discordant
       pairs against the candidate, at the last start of the restarting part
     """
@@ -167,7 +168,7 @@ class PairedQuantileTest(Stored):
         self._restarts = Restarts()
         self._looked_at = self._began_n = 0
         self.log_fail = self.log_pass = 0.0
-        self._stored: list[Any] | None = None  # the state, which takes time; None after a change
+        self._stored: list[Any] | None = None  # the encoded state, because encoding takes time; None after a change
 
     def add(
         self, candidate: int, baseline: int, *, candidate_longer: bool = False, baseline_longer: bool = False
@@ -216,7 +217,7 @@ class PairedQuantileTest(Stored):
     def _least(self, baseline: Slots, n: int, pairs: DiscordantPairs, *, in_favour: bool) -> float:
         """Return ln of the smallest e-value over all thresholds.
 
-        It is computed only at the thresholds where the numbers of pairs change.
+        The e-value is computed only at the thresholds where the numbers of pairs change.
         """
         if not n:
             return 0.0
@@ -230,7 +231,7 @@ class PairedQuantileTest(Stored):
         return float(self._bets[in_favour].log_e(cells).min())
 
     def quantiles(self) -> tuple[float | None, float | None]:
-        """Return the q-quantiles of the candidate and of the baseline; None without pairs or without a bound."""
+        """Return the q-quantiles of the candidate and of the baseline; None without pairs or without an upper bound."""
         return _quantile(self._candidate, self.n, self.q), _quantile(self._baseline, self.n, self.q)
 
     @property

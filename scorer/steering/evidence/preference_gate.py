@@ -17,7 +17,7 @@ from scorer.steering.evidence.gate_specs import GateSpec
 from scorer.steering.evidence.mean_gate import MeanGate
 
 _LEAST_ASKED = 20  # pairs that the evaluator was asked about, before its inconsistency is judged
-_MOST_INCONSISTENT = 0.9  # good evaluators choose by position in less, also where the answers are equally good
+_MOST_INCONSISTENT = 0.9  # a good evaluator chooses by position in fewer pairs, even if all answers are equally good
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,7 @@ NO_FAILURE_HISTORY = FailureHistory()
 
 
 def log_e_of_rise(before: FailureCounts, since: FailureCounts) -> float:
-    """Return ln of the e-value against the null that the rate did not rise by more than ``RATIO`` and ``EXTRA``."""
+    """Return ln of the e-value against the null that the rate rose by no more than ``RATIO`` and ``EXTRA`` allow."""
     if not since.n or not before.n:
         return 0.0
     return _log_mixture(before) + _log_mixture(since) - _log_null(before, since)

@@ -95,8 +95,8 @@ class BaselineRate:
 
         A rescue is a request that failed at the candidate and was then sent to the baseline. Rescues do not enter the
         rate, because they are not a random sample. If ``counts`` has no request of the baseline, ``failing`` becomes
-        False in two cases: the last _RECENT candidate requests brought the baseline neither a request nor a rescue, or
-        the baseline answered most of the rescues in ``counts``. Otherwise, one old failure of a baseline with very
+        False in two cases: for more than _RECENT candidate requests, the baseline got neither a request nor a rescue;
+        or the baseline answered most of the rescues in ``counts``. Otherwise, one old failure of a baseline with very
         few requests would excuse the candidate.
         """
         if not counts.b_n:

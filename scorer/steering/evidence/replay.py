@@ -39,7 +39,7 @@ MAX_LINE_BYTES = 1_000_000
 DEFECTIVE = {"candidate": (True, False), "baseline": (False, True), "both": (True, True), "neither": (False, False)}
 _LARGEST = sys.float_info.max
 _EMPTY = Histogram()
-_LARGEST_S = 1e12  # later times count as this one, in seconds
+_LARGEST_S = 1e12  # in seconds; a later time counts as this time
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class ReplayEvent:
     - ``exact``: whether the candidate's answer of the pair equals the baseline's exactly; None if unknown
     - ``correct``: how right each answer of the pair is; None if unknown
     - ``feedback``: the user's feedback on the answer of ``side``, from 0 to 1; None if there is none
-    - ``defect``: the side whose answer of the pair has a defect: a key of DEFECTIVE; "" if unknown
+    - ``defect``: which answers of the pair have a defect, as a key of DEFECTIVE; "" if unknown
     """
 
     t: float

@@ -46,10 +46,10 @@ class SamenessMarginBlock:
 class SamenessMarginGate(DifferenceGate):
     """The gate that limits how far the mean agreement of cross pairs may be below the noise floor.
 
-    A sample is an agreement of cross pairs minus an agreement of noise pairs. For matched pairs, the sample is the
-    difference between the two pairs' agreements. Pairs without a sticky value are not matched but collected in blocks:
-    a block ends as soon as it has a cross pair and a noise pair, and its sample is the difference between the mean
-    agreements. So changes over time that affect both kinds of pair cancel.
+    A sample is the agreement of noise pairs minus the agreement of cross pairs. Two matched pairs give one sample.
+    Pairs without a sticky value are not matched but collected in blocks. A block ends as soon as it has a cross pair
+    and a noise pair, and its sample is the difference of the mean agreements. So changes over time that affect both
+    kinds of pair cancel.
     """
 
     _block: SamenessMarginBlock
