@@ -27,8 +27,8 @@ class OutageWatch:
 
     - ``bad``: the number of the candidate's failures since its requests began to fail, or since the baseline last
       failed too
-    - ``rescued``: the rescues since the candidate's requests began to fail that the baseline answered
-    - ``rescues_failed``: the rescues since then that the baseline did not answer
+    - ``rescued``: the rescues that the baseline has answered since the candidate's requests began to fail
+    - ``rescues_failed``: the rescues that the baseline has failed to answer since then
     """
 
     bad: int = 0

@@ -25,15 +25,15 @@ from scorer.steering.evidence.state_codec import Stored
 TOLERANCE = 1.25  # the odds may differ from the configured odds by this factor in either direction
 PROVEN = 1.6  # a split passes when its odds are proven to be within this factor of the configured odds
 _SHIFTS = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0)
-_RESTART_AT = -2.0  # the evidence for a right split, at which the test of a recovery begins again
+_RESTART_AT = -2.0  # when the evidence for a right split (ln of an e-value) is below this, the recovery test restarts
 
 
 class SplitTest(Stored):
     """Test whether the candidate gets its configured ``share`` of the requests.
 
     ``log_e`` is evidence against this null: the candidate's odds (candidate requests for each baseline request) differ
-    from ``share`` : 1 - ``share`` by at most the factor TOLERANCE. It may begin at any time in the step, because a side
-    that vanishes late in a long step must be noticed too (ADR 0041).
+    from ``share`` : 1 - ``share`` by at most the factor TOLERANCE. The evidence may begin at any time in the step,
+    because a side that vanishes late in a long step must be noticed too (ADR 0041).
 
     ``_more``, ``_less``: the tests for too many and for too few requests. The evidence against the candidate uses the
     factor TOLERANCE, the evidence in its favour the factor PROVEN.

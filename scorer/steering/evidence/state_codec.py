@@ -3,15 +3,11 @@
 A part is a ``Stored`` object: a mutable class whose annotated attributes are its state. The type of an attribute
 determines the form of its value:
 
-| type | JSON value |
-|---|---|
-| ``int``, ``float``, ``int | float``, ``bool``, ``str`` | the value itself; a float must be finite |
-| ``X | None`` | null, or the JSON value of X |
-| ``tuple[X, ...]``, ``list[X]`` | a list |
-| ``Mapping[str, X]``, ``dict[str, X]`` | an object |
-| a frozen dataclass | a list of the values of its fields, in their order |
-| ``Annotated[X, form]`` | what ``form`` says |
-| a part | a list of the values of its attributes, in the order of the annotations |
+| type | JSON value | |---|---| | ``int``, ``float``, ``int | float``, ``bool``, ``str`` | the value itself; a float
+must be finite | | ``X | None`` | null, or the JSON value of X | | ``tuple[X, ...]``, ``list[X]`` | a list | |
+``Mapping[str, X]``, ``dict[str, X]`` | an object | | a frozen dataclass | a list of the values of its fields, in their
+order | | ``Annotated[X, form]`` | the result of ``form.encode`` | | a part | a list of the values of its attributes, in
+the order of the annotations |
 
 There are no names in the JSON text, because with them the text would be about 30 % longer and a checkpoint would take
 longer. Instead, a schema is stored with the state: a digest of the names and types of all attributes. It prevents a
@@ -52,17 +48,17 @@ class MisfitError(ValueError):
 class Form:
     """The stored form of the values of one type.
 
-    ``decode`` gets the attribute's present value and the JSON value. It returns the new value, which for a part is the
+    ``decode`` gets the attribute's present value and the JSON value. It returns the new value. For a part, this is the
     same object with another state. It raises ValueError if the JSON value does not fit.
     """
 
     encode: Callable[[Any], Any] = field(repr=False)
     decode: Callable[[Any, Any], Any] = field(repr=False)
-    name: str = ""  # of the form of an ``Annotated`` type, for the digest
+    name: str = ""  # the name of an ``Annotated`` type's form, for the digest
 
 
 class Stored:
-    """Base class of the parts of the evidence. ``__init__`` sets each attribute to its value before any data."""
+    """Base class of the parts of the evidence. ``__init__`` sets each attribute to its value without data."""
 
     __slots__ = ()
 

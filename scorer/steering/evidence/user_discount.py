@@ -3,8 +3,8 @@
 A user is identified by the digest of the sticky value, here called the key. After a pair of one key has counted as
 evidence, another pair of this key counts only after a gap: first, pairs of other keys must count. The gap is one such
 pair for every eight known keys, at most eight. If one key sends nearly all requests, other keys fill the gap too
-slowly. So a pair also counts once four times the gap of its key's pairs have been left out. At the largest gap, every
-33rd pair then counts. With fewer than eight keys, every pair counts, because there is too little other traffic.
+slowly. So a pair also counts once the number of left-out pairs of its key is four times the gap. At the largest gap,
+every 33rd pair then counts. With fewer than eight keys, every pair counts, because there is too little other traffic.
 
 Keys are hashed into 256 slots, so memory is bounded. Whether a pair counts depends on earlier pairs and never on the
 pair's score, so the tests stay valid.
@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from scorer.steering.evidence.state_codec import Stored
 
 _KEYS_PER_GAP, _LARGEST_GAP = 8, 8
-_ADMIT_AFTER_GAPS = 4  # a pair counts once this many times the gap's number of pairs of its key have been left out
+_ADMIT_AFTER_GAPS = 4  # a pair counts once the number of left-out pairs of its key is this many times the gap
 
 
 @dataclass(frozen=True, slots=True)

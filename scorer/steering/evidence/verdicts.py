@@ -8,7 +8,7 @@ from glidepath.duration_text import duration_text
 from glidepath.status_and_decisions import GateOutcome, Verdict
 from scorer.steering.evidence.gate_base import FailureCause, Gate
 
-# With fewer samples than _FEW, or less than the part _TOO_EARLY of the evidence that decides, the number of missing
+# With fewer samples than _FEW, or less than the fraction _TOO_EARLY of the required evidence, the number of missing
 # samples cannot be estimated.
 _FEW, _TOO_EARLY = 200, 0.05
 _TEXT = {outcome: outcome.value for outcome in GateOutcome}  # an enum's value is a slow property

@@ -10,7 +10,7 @@ from glidepath.status_and_decisions import WeighedPair
 from scorer.steering.evidence.gate_observations import PairRef
 
 MOST_PAIRS = 10
-_DIGITS = 2  # weights that differ by less are equal: then the newer pair counts, whose bodies are stored for longer
+_DIGITS = 2  # of rounded weights; of equal ones, the newer pair counts, because its bodies are stored for longer
 
 
 def pair_ref(pair: ScoredPair) -> PairRef:

@@ -19,7 +19,10 @@ log = structlog.get_logger()
 
 
 def entries_by_node(raw: Mapping[bytes, bytes]) -> dict[str, int]:
-    """Return for each Envoy (by node id) the number of its entries at all extprocs, from the hash that they write."""
+    """Return how many access log entries of each Envoy all extprocs have received: node id → number.
+
+    ``raw``: the hash in Redis that the extprocs write.
+    """
     found: dict[str, int] = {}
     for key, value in raw.items():
         node = key.decode(errors="replace").partition(" ")[2]

@@ -114,7 +114,7 @@ class _Measurement:
 
 
 class CandidateLoads:
-    """The task that measures the candidate's load of every workload with a capacity gate, alongside the steer loop."""
+    """The task that measures, beside the steer loop, the candidate's load for every workload with a capacity gate."""
 
     def __init__(self, config: Config) -> None:
         self._workloads = {n: w for n, w in config.workloads.items() if w.gates.capacity is not None}

@@ -23,7 +23,7 @@ from scorer.steering.notify.delivery import KEEP_S, DeliveryQueue
 
 AGAIN_S = 2.0
 KEEP_RECORDS_EVERY_S = 600.0
-MOST = 200  # the largest number of decisions of one workload
+MOST = 200  # at most this many decisions of one workload are delivered
 NOT_ANNOUNCED = frozenset({"decommission"})  # entries that a person's command writes to the log
 
 log = structlog.get_logger()
@@ -68,7 +68,10 @@ class ContinuedDeliveries:
         await self._keep_records()
 
     async def follow_up(self) -> None:
-        """Queue what former leaders did not deliver, and begin new records. Raises RedisError or OSError."""
+        """Queue the decisions that former leaders did not deliver, and begin new records.
+
+        Raises RedisError or OSError.
+        """
         records = [(queue, record, await record.done()) for queue, record in self._queues]
         logged = await self._logged() if any(done for _, _, done in records) else []
         for queue, record, done in records:

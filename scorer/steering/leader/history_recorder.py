@@ -127,7 +127,7 @@ class HistoryRecorder:
         track.pairs += news.scored
 
     async def run(self) -> None:
-        for track in self._tracks.values():  # of an earlier term: another leader may have gone on since
+        for track in self._tracks.values():  # of an earlier term; another leader may have written since
             track.restored = False
         reason = ""
         while not being_cancelled():

@@ -2,7 +2,7 @@
 
 A task of the leader reads the decision log and copies the pairs. The tick does not copy them, because copying bodies
 must not delay a rollback. A new leader begins with the latest decisions, so the pairs of a decision are kept even if
-the leader died directly after it. The same task removes what is too old: kept pairs, and results with texts.
+the leader died directly after it. The same task removes kept pairs, and results with texts, that are too old.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class WeighedPairsKeeper:
             await asyncio.sleep(EVERY_S)
 
     async def _try(self, workload: str, *, expiring: bool) -> str:
-        """Keep the workload's pairs. Return "", or the reason of a failure, after which the next round tries again."""
+        """Keep the workload's pairs. Return "", or the reason for a failure, after which the next round tries again."""
         try:
             await self.follow(workload, expiring=expiring)
         except (RedisError, OSError) as error:

@@ -35,7 +35,7 @@ from scorer.steering.workload.blindness import (
 )
 from scorer.steering.workload.counter_guard import CounterGuardState
 
-PAUSED_S = 2.0  # after a longer pause of this process, everything begins again: much may have happened meanwhile
+PAUSED_S = 2.0  # after a longer pause of this process, readings and evidence are discarded as out of date
 NO_ADMIN = "envoy.admin names no Envoy whose own counters could be read"
 
 
@@ -211,7 +211,7 @@ class OutcomeWatch:
             return Blindness(no_counters=no_counters)
         names = f"{', '.join(blind[:3])}{' …' if len(blind) > 3 else ''}"
         reason = (
-            f"of {len(blind)} of {number_of(len(envoys), 'Envoy')} ({names}) no outcome arrives, although requests end "
+            f"no outcome of {len(blind)} of {number_of(len(envoys), 'Envoy')} ({names}) arrives, although requests end "
             f"there{self._why()}"
         )
         states = [self._guards.get((clusters, name), CounterGuardState()) for name in (_FLEET, *blind)]

@@ -1,7 +1,7 @@
 """Read all clocks that the steer loop needs, and notice a clock that was set.
 
 Redis' clock is known by its offset from this host's monotonic clock, which is measured several times a second. So the
-loop's time of Redis does not change if this host's wall clock is set.
+loop's reading of Redis' clock does not change if this host's wall clock is set.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class RedisClocks:
         return self._host.now()
 
     async def ask(self, read_clocks: Callable[[Sequence[str]], Awaitable[Mapping[str, int]]]) -> tuple[ClockJump, ...]:
-        """Measure the clock of every workload's Redis, and return the clocks that were set since the last time.
+        """Measure the clock of every workload's Redis, and return the clocks that were set since the last call.
 
         Raises the errors of ``read_clocks``.
         """

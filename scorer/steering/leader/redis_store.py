@@ -190,7 +190,7 @@ class RedisSteeringStore:
         return failed
 
     async def clocks_ms(self, workloads: Sequence[str]) -> Mapping[str, int]:
-        """Return for each workload the present Unix time in milliseconds at the Redis node that holds its streams.
+        """Return, for each workload, the present Unix time in milliseconds at the Redis node that holds its streams.
 
         The clocks of the nodes differ.
         """

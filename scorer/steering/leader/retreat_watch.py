@@ -22,7 +22,7 @@ from scorer.steering.workload.counter_guard import GATE
 from scorer.steering.workload.workload_state import WorkloadState
 
 WATCH_S = 0.1
-UNSTORED_S = 2.0  # a tick that is stored announces it within this time
+UNSTORED_S = 2.0  # within this time, a tick that can be stored announces a retreat or blindness itself
 
 Announce = Callable[[Iterable[Decision]], None]
 

@@ -69,7 +69,8 @@ class Retreats:
     def send(self, state: WorkloadState, reason: str, actuator: Actuator) -> bool:
         """Send a share of 0 % to every Envoy that gives the candidate a share. Return whether this retreat is new.
 
-        If an Envoy has run 0 % since then and has a higher share now, a person set it, so the Envoy keeps it.
+        If an Envoy has run the 0 % of this retreat and has a higher share now, a person set this share. The Envoy keeps
+        it.
         """
         known = self._unstored.get(state.name)
         retreat = known or Retreat(0.0, max(unix_ms(), state.now.unix_ms(state.now.ms)), f"counter_guard: {reason}")

@@ -113,7 +113,7 @@ class SteeredWorkloads:
         try:
             new = {name for name in names if await self.take_over(name, here, former.get(name))}
         except Exception:
-            self._states = {**before, **self._states}  # the counter guard must know the shares while Redis is away
+            self._states = {**before, **self._states}  # the counter guard needs the shares while Redis does not answer
             raise
         # If every workload is new, Redis may have lost its states. One new workload among others was simply added.
         if new == set(self._config.workloads):

@@ -58,7 +58,7 @@ def make_actuator(config: Config, may_write: MayWrite) -> Actuator:
 def _envoy_actuator(config: Config, may_write: MayWrite) -> Actuator:
     """Return the actuator that reaches the Envoys through their admin interfaces or by RTDS.
 
-    In both cases, leases of splits go by RTDS, because only in RTDS a value has a time to live.
+    In both cases, RTDS sends the leases of splits, because only values sent by RTDS can have a time to live.
     """
     envoy, leased = config.envoy, leased_workloads(config)
     leases = LeaseService(config, may_write) if leased else None

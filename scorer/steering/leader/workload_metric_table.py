@@ -47,8 +47,8 @@ _GATES = (
     _gauge("gate_verdict", "Verdict of a gate: 1 pass, 0 inconclusive, -1 fail", _GATE),
     _gauge("gate_value", "Estimate of a gate in this step, in the unit that the label names", _GATE_UNIT),
     _gauge("gate_limit", "Limit of a gate's value", _GATE_UNIT),
-    _gauge("gate_low", "Lower bound of a gate's value that holds at all looks of the step at once", _GATE_UNIT),
-    _gauge("gate_high", "Upper bound of a gate's value that holds at all looks of the step at once", _GATE_UNIT),
+    _gauge("gate_low", "Lower bound of a gate's value, valid at all looks of the step together", _GATE_UNIT),
+    _gauge("gate_high", "Upper bound of a gate's value, valid at all looks of the step together", _GATE_UNIT),
     _gauge("gate_samples", "The candidate's samples of a gate in this step", _GATE),
     _gauge("gate_missing_samples", "Estimated further samples until a gate decides; absent if unknown", _GATE),
     _gauge("gate_evidence_ratio", "Evidence of a gate, as a fraction of what it needs for a verdict", _GATE),
@@ -72,7 +72,7 @@ _ANSWERS = (
         "Pairs with this result of the evaluator or verifier, or without a result for this reason, since the beginning",
         ("workload", "instrument", "outcome"),
     ),
-    _counter("feedback", "Feedback, by the side that it is about, unknown or repeated", ("workload", "match")),
+    _counter("feedback", "Feedback by match: the side that it is about, unknown or repeated", ("workload", "match")),
 )
 _REQUESTS = (
     _gauge("step_requests", "Requests of a side in this step", _SIDE),
@@ -90,7 +90,7 @@ _REQUESTS = (
     _counter("live_requests", "Clients' requests that reached a side, since the beginning", ("workload", "side")),
     _gauge(
         "local_replies",
-        "Clients' requests that Envoy itself answered since the beginning, by whose fault it is and by kind",
+        "Clients' requests that Envoy itself answered since the beginning, by the party at fault and by kind",
         ("workload", "at_fault", "kind"),
     ),
 )

@@ -1,4 +1,4 @@
-"""Remember in Redis which decisions a destination has got, so that the next leader delivers the others. See ADR 0523.
+"""Record in Redis which decisions a destination has received, so that the next leader delivers the others (ADR 0523).
 
 Only the tasks that deliver use the record, never a tick. If Redis does not answer, they continue without it.
 """
@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 from glidepath.redis_keys import delivered_key
 from glidepath.redisio import RedisClient
 
-KEPT_S = 7200  # an id is kept for this long; longer than a decision is tried
+KEPT_S = 7200  # an id is kept for this long, which is longer than a delivery is retried
 ANSWER_S = 1.0  # the time in which Redis must answer
 _BEGUN = "begun"  # the member that shows that the record exists
 
@@ -42,7 +42,7 @@ class DeliveredRecord:
         self._redis, self._key = redis, delivered_key(hashlib.sha256(destination.encode()).hexdigest()[:16])
 
     async def add(self, decision_id: str) -> None:
-        """Add a decision that is done. Without an answer of Redis, the next leader may deliver it a second time."""
+        """Add a decision that is done. If Redis does not answer, the next leader may deliver the decision again."""
         now = time.time()
         try:
             async with asyncio.timeout(ANSWER_S):
@@ -53,7 +53,7 @@ class DeliveredRecord:
             return
 
     async def has(self, decision_id: str) -> bool:
-        """Return whether the decision is done. Without an answer of Redis, return False."""
+        """Return whether the decision is done; False if Redis does not answer."""
         try:
             async with asyncio.timeout(ANSWER_S):
                 return await self._redis.zscore(self._key, decision_id) is not None

@@ -25,7 +25,7 @@ from glidepath.timed_wait import wait_until_set
 from scorer.steering.notify.delivered_record import Record, id_of
 
 QUEUE = 1000  # the largest number of queued decisions
-KEEP_S = 3600.0  # the time in which a decision is tried again
+KEEP_S = 3600.0  # the delivery of a decision is retried for this long
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0  # between two attempts; doubled after each
 LOGGED_AFTER = 5  # failed attempts after which a log line says that decisions wait
 TIMEOUT_S = 5.0

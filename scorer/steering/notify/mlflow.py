@@ -1,9 +1,10 @@
 """Report completed, failed and aborted ramps to MLflow's model registry, through its REST API.
 
 The candidate's model version gets the tags ``glidepath.status.WORKLOAD`` and ``glidepath.status`` (the latest decision
-of any workload) with the value ``production`` or ``failed-canary``, and an alias with the same name. It loses the other
-alias, unless the tag of another workload has that value. Source: MLflow's REST API, ``model-versions/set-tag``,
-``model-versions/get``, ``registered-models/alias``, ``model-versions/search``. See ADR 0054 and ADR 0524.
+of any workload) with the value ``production`` or ``failed-canary``. It also gets the alias of this name, and loses the
+other of the two aliases, unless another workload's tag has the other value. Source: MLflow's REST API,
+``model-versions/set-tag``, ``model-versions/get``, ``registered-models/alias``, ``model-versions/search``. See ADR 0054
+and ADR 0524.
 """
 
 from __future__ import annotations

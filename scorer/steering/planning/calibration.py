@@ -63,7 +63,7 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A proposed setting. ``key``: its key below ``gates``; ``value``: its value as YAML; ``reasons``: for people."""
+    """A proposed setting. ``key``: its key below ``gates``; ``value``: its value as YAML; ``reasons``: as text."""
 
     key: str
     value: str
@@ -160,10 +160,10 @@ def _with_interval(scores: Sequence[float]) -> str:
 
 
 def mean_interval(scores: Sequence[float], alpha: float = 0.05) -> tuple[float, float]:
-    """Return an interval around the mean of scores in [0, 1], at level 1 - α; (0, 1) for fewer than two scores.
+    """Return a confidence interval at level 1 - α of the mean of scores in [0, 1]; (0, 1) for fewer than two scores.
 
-    The number of scores is fixed and their order does not matter, so the interval always contains their mean. Source:
-    Maurer & Pontil, "Empirical Bernstein bounds and sample variance penalization" (2009), theorem 4.
+    The number of scores must not depend on the scores. The interval always contains their average. Source: Maurer &
+    Pontil, "Empirical Bernstein bounds and sample variance penalization" (2009), theorem 4.
     """
     n = len(scores)
     if n < 2:

@@ -12,7 +12,7 @@ _EVERY_MS, _DAY_MS = 30 * 60_000, 86_400_000
 
 
 def frozen_share(windows: Sequence[Freeze], now_ms: int) -> float:
-    """Return the share of the next DAYS days in which a freeze window is open, by a sample of each half hour."""
+    """Return the share (0 to 1) of the next DAYS days in which a freeze window is open, sampled every half hour."""
     moments = range(now_ms, now_ms + DAYS * _DAY_MS, _EVERY_MS)
     return sum(any(_is_open(one, at) for one in windows) for at in moments) / len(moments) if windows else 0.0
 

@@ -18,8 +18,9 @@ _LEAST, _MOST = 0.01, 3.0
 
 @dataclass(frozen=True, slots=True)
 class LatencySpread:
-    """The standard deviation of the natural logarithm of each latency signal (``sigmas``), always with ``total``.
+    """How much each latency signal varies.
 
+    ``sigmas``: latency signal → the standard deviation of its natural logarithm; ``total`` is always present.
     ``answers``: the number of answers from which ``total`` was measured. ``tokens``: the mean number of tokens of a
     request with its answer; None if no answer has a token count.
     """

@@ -43,7 +43,7 @@ class Assumptions:
     - ``sd``: the standard deviation of a pair's agreement
     - ``above``: the distance of the mean agreement from the limit, as a fraction of the distance from the limit to 1
     - ``tied``: the share of the judged pairs that the evaluator calls a tie; the others are won and lost equally often
-    - ``discordant``: the share of the verified pairs in which only one answer is right; it is equally often each side's
+    - ``discordant``: the share of the verified pairs in which only one answer is right, equally often for each side
     - ``unequal``: the share of the pairs in which two answers of one side are not exactly equal
     - ``sigma``: the standard deviation of the natural logarithm of the total time
     - ``sigmas``: the same for other signals, where it has been measured
@@ -75,7 +75,7 @@ class Need:
 
     ``samples``: the median over several simulations; None if all numbers that were tried are too small. ``of``: the
     kind of sample. ``gating``: whether the gate takes part in decisions. ``each``: the number in each simulation.
-    ``copies``: how many pairs of copies let the gate pass instead; None if copies cannot; see ``_copies_need``.
+    ``copies``: the need for pairs of copies, by which the gate can pass too; None if there is no such need.
     """
 
     gate: str
@@ -165,8 +165,8 @@ def _need(workload: Workload, spec: GateSpec, percent: float, ratio: float, assu
 def _copies_need(workload: Workload, spec: GateSpec, percent: float, assumed: Assumptions) -> Need | None:
     """Return how many pairs of copies a gate needs to pass; None if it does not compare copies. See ADR 0260.
 
-    Such a gate passes by the evidence of copies. Only if requests are assigned to the sides at random, it can pass by
-    live requests too; then each kind of evidence gets half of alpha.
+    Such a gate passes by the evidence of copies. It can pass by live requests too, but only if requests are assigned to
+    the sides at random. Each kind of evidence then gets half of alpha.
     """
     section = section_of(workload, spec.name)
     if not compares_copies(workload, percent) or (section is None and spec.kind is not GateKind.ERROR_INCREASE):

@@ -250,8 +250,8 @@ def _about_class(name: str, pairs: tuple[int, ...] | None, same_side: float) -> 
 def _obstacle(workload: Workload, step: StepPlan, need: Need, rate: float | None) -> tuple[str, str] | None:
     """Return the obstacle that prevents or delays the gate's decision at this step; None if there is none.
 
-    An obstacle is a text that is the same for all steps, and a text with this step's numbers. ``rate``: the requests
-    per second of the workload; None if unknown.
+    An obstacle is a pair of texts: the first is the same for all steps, and the second has this step's numbers.
+    ``rate``: the requests per second of the workload; None if unknown.
     """
     if need.samples is None:
         tried = TRIED_LATENCIES if section_of(workload, need.gate) else TRIED[need.of]

@@ -33,9 +33,10 @@ def undecidable_gates(workload: Workload) -> tuple[str, ...]:
 
 
 def undecidable_in_config(config: Config, name: str) -> tuple[str, ...]:
-    """Return the result of ``undecidable_gates`` for the workload ``name``, with one more check.
+    """Return the texts of ``undecidable_gates`` for the workload ``name``, with the results of two more checks.
 
-    A text is added if the workload has a capacity gate that holds, but the candidate's backend has no capacity section.
+    These are the texts of ``mixed_vectors``, and a text if the workload has a capacity gate that takes part in
+    decisions but the candidate's backend has no capacity section.
     """
     workload = config.workload(name)
     found = (*undecidable_gates(workload), *mixed_vectors(workload))

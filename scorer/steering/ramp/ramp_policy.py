@@ -107,7 +107,7 @@ def policy_of(ramp: RampSection, *, judged: bool = True, copied: float = 100) ->
         require_drill=ramp.require_drill,
         validation_ms=round(ramp.validation * 1000),
         copied=copied,
-        idle_ms=ramp.idle_ms,  # it is the longest warm-up of all steps, and every flush asks for it
+        idle_ms=ramp.idle_ms,  # the longest warm-up of all steps; computed once, because every flush needs it
     )
 
 

@@ -11,7 +11,7 @@ from scorer.steering.envoy.observation import Observation
 from scorer.steering.ramp.states import RampState
 from scorer.steering.ramp.tick_inputs import StageResult, TickInputs, manual_override_decision
 
-AFTER_A_PERSON_MS = 3_600_000  # how long no warm-up begins after a person ended one
+AFTER_A_PERSON_MS = 3_600_000  # after a person has ended a warm-up, no other begins for this long
 
 
 def adopt_shadow_share(

@@ -46,19 +46,20 @@ RETREATING = frozenset({Phase.ROLLING_BACK, Phase.ABORTED})
 
 class DrillStage(StrEnum):
     RAISING = "raising"  # a small weight, so that there is traffic to withdraw
-    WITHDRAWING = "withdrawing"  # weight 0, until every Envoy confirms it; of a lost scorer: until the lease has ended
+    WITHDRAWING = "withdrawing"  # weight 0, until every Envoy confirms it; if ``lost``, until the lease has expired
     DRAINING = "draining"  # until no request reaches the candidate
     RESTORING = "restoring"  # the former weights, until every Envoy confirms them
 
 
 @dataclass(frozen=True, slots=True)
 class Drill:
-    """A rehearsal of a rollback, or of the loss of all scorers (``lost``). Times are steady milliseconds, 0 if not yet.
+    """A rehearsal of a rollback, or of the loss of all scorers (``lost``). Times are steady milliseconds; 0: not yet.
 
     - ``percent``: the candidate's share that the drill lowers to 0
     - ``stage_ms``: when the present stage began
-    - ``withdrawn_ms``: when the desired weight became 0; ``lost``: when the split's lease was no longer renewed
-    - ``confirmed_ms``: when every Envoy had confirmed weight 0; ``lost``: when the split's lease had ended
+    - ``withdrawn_ms``: when the desired weight became 0; if ``lost``, when the renewal of the split's lease stopped
+    - ``confirmed_ms``: when every Envoy had confirmed weight 0; if ``lost``, when the split's lease had expired
+      everywhere
     - ``last_request_ms``: the end of the last flush in which a client's request reached the candidate
     - ``failure``: why the drill failed, or ""
     """

@@ -16,8 +16,9 @@ from scorer.steering.envoy.envoy_counters import Answered
 # ``extproc.flush``, it takes longer (``blind_after_s``).
 BLIND_S = 3.0
 NOT_ANSWERED = Answered()
-# After this silence, the counter guard may fail the candidate: of all Envoys together, whose flushes come several times
-# a second, and of one Envoy, because extproc reports only once a second whether its entries arrive.
+# After this many seconds without outcomes, the counter guard may fail the candidate. The first time is for all Envoys
+# together, whose flushes come several times a second. The second is for a single Envoy, because extproc reports only
+# once a second whether its entries arrive.
 MISSING_S, MISSING_ENVOY_S = 0.4, 2.5
 
 
@@ -55,7 +56,7 @@ class LogArrivals:
         return answered.counters == self.answered.counters and answered.requests != self.answered.requests
 
     def of_several(self, now_s: float, *, arrived: bool, missing: bool) -> LogArrivals:
-        """Return the arrivals of several Envoys together. ``missing``: whether ``would_miss`` is true for any."""
+        """Return the arrivals of several Envoys together. ``missing``: whether ``would_miss`` is true for one."""
         since = None if arrived else self.missing_since_s
         return LogArrivals(None, NOT_ANSWERED, now_s if missing and since is None and not arrived else since)
 
@@ -69,8 +70,8 @@ class Blindness:
     """The Envoys where the steering is blind, and texts about this for people.
 
     - ``envoys``: the Envoys whose outcomes do not arrive
-    - ``reason``: why, for people; "" if nothing is blind
-    - ``counters_show``: a text about Envoy's own counters; "" if nothing is blind or they cannot be read
+    - ``reason``: why the steering is blind there; "" if it is not blind
+    - ``counters_show``: a text about Envoy's own counters; "" if the steering is not blind or they cannot be read
     - ``no_counters``: why Envoy's own counters cannot be read; "" if they can
     """
 

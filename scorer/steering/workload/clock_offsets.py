@@ -17,7 +17,7 @@ from scorer.steering.workload.flush_deduplication import MAX_SOURCES
 from scorer.steering.workload.steady_time import SteadyTime
 
 WINDOW_MS = 10_000
-SET_BACK_MS = 1_000  # stamps come in order; one that is this much older than the one before shows a clock set back
+SET_BACK_MS = 1_000  # stamps come in order, so a stamp older than the last one by more than this shows a clock set back
 RECENT_MS = 600_000  # a source that was silent for longer is not used to estimate the present offsets
 WARN_MS = 1_000
 

@@ -9,7 +9,7 @@ from scorer.steering.staggering import period_began
 from scorer.steering.workload.unexpected_traffic import SETTLE_MS
 from scorer.steering.workload.workload_state import STATUS_MS, JudgedVerdicts, WorkloadState, with_fresh_evidence
 
-JUDGE_MS = 500  # the gates are asked this often, and at once after the candidate failed a request
+JUDGE_MS = 500  # the gates are evaluated this often, and at once after the candidate failed a request
 
 
 def judge(state: WorkloadState, last_ms: int, now_ms: int) -> WorkloadState:

@@ -1,8 +1,8 @@
 """The counter guard: a guard on Envoy's own counters, for the time in which no outcome arrives. Pure.
 
-An e-detector (Shin, Ramdas, Rinaldo, "E-detectors", 2023) of the CUSUM form: the evidence is multiplied by the
-likelihood ratio of each request, and never falls below 1. While the candidate's failure rate is at most ``ALLOWED`` or
-at most twice the baseline's, a false alarm takes at least 1 / ``ALPHA`` requests on average. The e-detector needs no
+The guard is an e-detector (Shin, Ramdas, Rinaldo, "E-detectors", 2023) of the CUSUM form: the evidence is multiplied by
+the likelihood ratio of each request, and never falls below 1. While the candidate's failure rate is at most ``ALLOWED``
+or at most twice the baseline's, a false alarm takes at least 1 / ``ALPHA`` requests on average. The e-detector needs no
 fixed beginning, so it is as fast after an hour of blindness as after a second. See ADR 0281.
 """
 
@@ -20,7 +20,7 @@ GATE = "counter_guard"
 ALLOWED = 0.1  # a failure rate up to this is left to the ordinary gates, which judge it once outcomes arrive again
 ALPHA = 1e-6
 FAILED_AT = math.log(1 / ALPHA)
-FEWEST = 5  # failures; as the fast guards (evidence/fast_guards.py)
+FEWEST = 5  # failures, as for the fast guards (evidence/fast_guards.py)
 _HALF_LIFE = 100.0  # after this many further requests of the baseline, a request counts half
 
 

@@ -85,8 +85,8 @@ def unknown_envoys(state: WorkloadState, unknown_weights: frozenset[str]) -> tup
 def _unchanged(last: LastLook | None, shown: Readings, desired: RuntimeValues) -> bool:
     """Return whether the Envoys' values and the desired values are the same as in the last look.
 
-    This is the usual case. An unchanged reading is the same object, so comparing identities is sufficient, and it is
-    the cheapest way.
+    This is the usual case. An unchanged reading is the same object, so comparing identities is sufficient, and takes
+    the least time.
     """
     return (
         last is not None

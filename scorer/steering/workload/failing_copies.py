@@ -9,13 +9,13 @@ from glidepath.sides import Origin, Side
 from scorer.steering.workload.lifetime_counts import Totals
 
 FEWEST = 5  # failed copies before a warm-up is stopped
-MOST = 0.05  # of the copies of the warm-up
+MOST = 0.05  # the share of the warm-up's copies that may fail
 _FAILED = f"{Side.CANDIDATE.value} {Origin.SHADOW.value} "
 
 
 @dataclass(frozen=True, slots=True)
 class CopiesBefore:
-    """The copies that had reached the candidate, and those that it had failed, when the present warm-up began."""
+    """How many copies had reached the candidate, and how many of them had failed, when the present warm-up began."""
 
     copies: int = 0
     failed: int = 0
@@ -28,7 +28,7 @@ class CopiesBefore:
         return cls(totals.live_answers.get(COPIES, 0), failed)
 
     def failing(self, totals: Totals) -> str:
-        """Return how many copies have failed since, as text; "" if only a few have."""
+        """Return how many copies have failed since the warm-up began, as text; "" if only a few have failed."""
         now = CopiesBefore.of(totals)
         copies, failed = now.copies - self.copies, now.failed - self.failed
         return f"{failed} of {copies} copies failed" if failed >= FEWEST and failed > MOST * copies else ""

@@ -127,7 +127,7 @@ class _Counting:
 
     def _note_other(self, other: str, count: int, from_ms: int, to_ms: int) -> None:
         self._totals = self._totals.with_other_configuration(count)
-        if from_ms >= self._recent.since_ms:  # before, the Envoy may have been one that was replaced since
+        if from_ms >= self._recent.since_ms:  # an earlier record may be from an Envoy that was replaced
             self._recent = replace(self._recent, served=self._recent.served.after(other, to_ms))
 
     def _count(self, flush: Outcomes) -> None:

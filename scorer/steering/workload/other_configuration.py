@@ -15,7 +15,7 @@ from glidepath.histogram import Histogram
 from glidepath.outcome_summaries import Outcomes, SideOutcomes
 from glidepath.pair_scores import ScoredPair
 
-LASTS_MS = 60_000  # after this time without another configuration, it is taken to be gone
+LASTS_MS = 60_000  # after this time without such a request or pair, the other configuration counts as gone
 _NOTHING = Histogram()
 
 
@@ -56,7 +56,7 @@ def is_other(record: SideOutcomes | ScoredPair, wanted: str) -> bool:
 
 
 def other_requests(flush: Outcomes, wanted: str) -> tuple[str, int]:
-    """Return a digest other than ``wanted`` in a flush ("" if there is none), and how many requests have such a one."""
+    """Return a digest other than ``wanted`` in a flush ("" if none), and how many requests have such a digest."""
     others = [side for side in flush.sides if is_other(side, wanted)]
     return (others[-1].served, sum(side.requests for side in others)) if others else ("", 0)
 

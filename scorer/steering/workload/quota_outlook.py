@@ -162,7 +162,7 @@ def _exceeded(load: Load, quota: Quota) -> Iterator[tuple[str, str]]:
 
 
 def _room_for_copies(backend: LimitedBackend) -> Iterator[tuple[float, str]]:
-    """For each limit, yield the fraction of the wanted copies that it allows besides clients' requests, and a text."""
+    """For each limit, yield the fraction of the wanted copies that fits beside clients' requests, and a text."""
     for what, allowed in _limits(backend.quota):
         served, copies = getattr(backend.load.served, what), getattr(backend.load.copies, what)
         if allowed is not None and copies > 0:

@@ -1,4 +1,4 @@
-"""Detect that the baseline refuses more requests after a retreat than both sides did before it.
+"""Detect that the baseline refuses a larger share of requests after a retreat than both sides did before the retreat.
 
 After a retreat, the baseline continues conversations that the candidate had answered. They can contain parts that only
 the candidate accepts, such as reasoning with its signature, or ids that it created. The baseline then answers with a
@@ -65,7 +65,7 @@ class RefusalWatchAfterRetreat:
     - ``before``, ``after``: the clients' requests at both sides before the retreat, and at the baseline since then
     - ``since_ms``: the steady time of the retreat; None while none is watched
     - ``from_percent``: the candidate's share before the retreat
-    - ``named``: whether the baseline refuses more requests than before, and the status shows this
+    - ``named``: whether the baseline refuses a larger share than before, and the status shows this
     """
 
     recent: Recent = field(default_factory=Recent)
@@ -105,7 +105,7 @@ class RefusalWatchAfterRetreat:
         return replace(self, recent=self.recent.at(baseline, AFTER_WINDOW), after=after, named=named)
 
     def refusal(self, workload: Workload) -> SideRefusal:
-        """Describe for people that the baseline refuses more requests than before."""
+        """Return a text that the baseline refuses a larger share of requests than before, with a remedy."""
         name, before, after = workload.baseline, self.before.share, self.after.share
         detail = (
             f"since the retreat from {self.from_percent:g} % the baseline {name} answers {after:.1%} of the clients' "

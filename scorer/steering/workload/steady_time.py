@@ -37,7 +37,7 @@ class ClockReadings:
     redis_ms: int = 0
 
     def since(self, earlier: ClockReadings) -> dict[str, int]:
-        """Return for each clock that can be compared the milliseconds since ``earlier``."""
+        """Return, for each clock that can be compared, the milliseconds since ``earlier``."""
         passed = {"redis": self.redis_ms - earlier.redis_ms, "wall": self.wall_ms - earlier.wall_ms}
         if self.boot == earlier.boot:
             passed["monotonic"] = self.monotonic_ms - earlier.monotonic_ms

@@ -259,7 +259,7 @@ def _refusing_sides(before: WorkloadState, state: WorkloadState, now_ms: int) ->
 
 
 def _refusing_baseline(before: WorkloadState, state: WorkloadState, now_ms: int) -> tuple[Decision, ...]:
-    """Return the decision that the baseline has begun to refuse more requests than before a retreat; else nothing."""
+    """Return the decision that the baseline's share of refusals has risen after a retreat; else nothing."""
     watch, ramp = state.recent.retreat, state.ramp
     if not watch.named or before.recent.retreat.named:
         return ()

@@ -54,7 +54,7 @@ class WorkloadSpec:
             policy=policy_of(
                 workload.ramp,
                 judged=judges_answers(workload),
-                # The share of copies is set at Envoys, and with an HTTPRoute none is steered.
+                # The share of copies is set at Envoys. A workload with an HTTPRoute has no such setting.
                 copied=workload.shadow.sample if workload.actuator is None else 0,
             ),
             digest=_digest(config.digest(name), workload.scoring.calibration),
@@ -71,11 +71,11 @@ class WorkloadSpec:
     def fresh_evidence(self, ramp: RampState, now_ms: int, before: StepEvidence | None = None) -> StepEvidence:
         """Return empty evidence for the ramp's share, beginning at ``now_ms``.
 
-        ``before``: the evidence that it replaces. Only Envoy's own failures in it are taken over, so that a gate can
-        see whether they become more frequent.
+        ``before``: the evidence that the new evidence replaces. Only its counts of Envoy's own failures are kept, so
+        that a gate can detect whether such failures become more frequent.
 
         While the share is unknown, the evidence is created for the share of the first step. The candidate is then
-        judged by clients' requests, and not by its copies, as at 0 %.
+        judged by clients' requests. (At 0 %, it is judged by its copies.)
         """
         percent = self.policy.steps[0] if ramp.share_unknown else ramp.percent
         return self.kind.fresh(self.workload, percent, now_ms, before)

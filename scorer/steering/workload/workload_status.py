@@ -128,7 +128,7 @@ def _limited_copies(state: WorkloadState) -> str:
 
 
 def _refusals(state: WorkloadState) -> tuple[SideRefusal, ...]:
-    """Return the sides that refuse most requests, and the baseline if it refuses more than before a retreat."""
+    """Return the sides that refuse most requests, and the baseline if its share of refusals rose after a retreat."""
     recent, workload = state.recent, state.spec.workload
     retreat = (recent.retreat.refusal(workload),) if recent.retreat.named else ()
     return (*recent.refusals.refusals(workload), *retreat)

@@ -56,7 +56,7 @@ SICK_REDIS = [
     ({"last_steering": {"chat": LastSteering("", 60.0)}}, "chat: group", Severity.FAIL),
     ({"last_steering": {"chat": LastSteering()}}, "chat: group", Severity.FAIL),
     ({"last_steering": {"chat": LastSteering("b", 1.0)}}, "chat: group", Severity.FAIL),
-    ({"blind": {"chat": "of 1 of 1 Envoy no outcome arrives"}}, "outcomes arrive", Severity.FAIL),
+    ({"blind": {"chat": "no outcome of 1 of 1 Envoy arrives"}}, "outcomes arrive", Severity.FAIL),
     ({"blind": {"chat": ""}, "no_counters": {"chat": "no Envoy"}}, "outcomes arrive", Severity.WARN),
 ]
 

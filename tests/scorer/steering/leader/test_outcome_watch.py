@@ -104,7 +104,7 @@ def test_a_well_candidate_is_only_unseen() -> None:
     fleet = Fleet()
     fleet.serve(BLIND_S + 1)
     blindness = fleet.outcome_watch.report("chat").blindness
-    assert "of 1 of 1 Envoy (envoy-0) no outcome arrives" in blindness.describe()
+    assert "no outcome of 1 of 1 Envoy (envoy-0) arrives" in blindness.describe()
     assert "no failing candidate" in blindness.counters_show
 
 
