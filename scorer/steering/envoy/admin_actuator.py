@@ -176,7 +176,10 @@ class AdminActuator:
         return {name: self._lease(key) for name, key in self._lease_keys.items()}
 
     def _lease(self, key: str) -> LeaseReading:
-        """Return in how many Envoys the lease of a split is in force. Envoys that cannot be read count as without it"""
+        """Return in how many Envoys the lease of a split is in force.
+
+        Envoys that cannot be read count as Envoys without the lease.
+        """
         read = {name: one for name, one in self._interfaces.items() if one.reading is not None}
         held = sum(1 for one in read.values() if parse_lease(one.leases.get(key, "")))
         set_at = tuple(name for name, one in read.items() if one.reading and one.reading.get(key))

@@ -80,8 +80,8 @@ def observe(
     - ``admin_layers``: the admin layers of Envoys that get their weights by RTDS
     - ``retreating``: a rollback is being written, so a higher share is not adopted from an Envoy that has not confirmed
       the rollback yet
-    - ``stale``: values that a former leader may have written in its last moment; they are not adopted, unless the
-      candidate's weight is 0, which may be a person's rollback (ADR 0093)
+    - ``stale``: values that a former leader may have written in its last moment; they are adopted only if the
+      candidate's weight is 0, because this may be a person's rollback (ADR 0093)
     """
     envoys = {e: _compare(names, desired, entries, last_written.get(e, ())) for e, entries in readings.items()}
     layers = {

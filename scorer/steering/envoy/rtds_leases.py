@@ -39,8 +39,8 @@ log = structlog.get_logger()
 class LeaseStream:
     """One Envoy's stream of one layer.
 
-    ``sent``: the messages that the Envoy has not answered yet: nonce → the leased workloads. ``held``: workload → when
-    the Envoy acknowledged its lease for the last time (in the layer for drills: the first time), in monotonic seconds.
+    ``sent``: nonce → the leased workloads, for each message that the Envoy has not answered yet. ``held``: workload →
+    when the Envoy last acknowledged its lease, in monotonic seconds; in the layer for drills, when it first did.
     """
 
     envoy: str

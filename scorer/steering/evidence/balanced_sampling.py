@@ -3,8 +3,8 @@
 Suppose that both sides become slower while the candidate's share rises. Over the whole step, a larger part of the
 candidate's requests than of the baseline's is then from the slow hours, so the candidate looks slow (Simpson's
 paradox). To avoid this, the counts of both sides are kept in the proportion that they had at first. If one side exceeds
-this proportion by more than a few requests, the excess is left out of the evidence: all values of this side in the
-flush get a weight below one. The proportion depends only on counts, never on a latency.
+this proportion by more than a few requests, the excess is left out of the evidence. All values of this side in the
+flush then get a weight below one. The proportion depends only on counts, never on a latency.
 
 The tests stay valid, because a likelihood ratio to a power w ≤ 1 is still an e-value:
 p (1 + a)^w + (1 - p)(1 - b)^w ≤ 1 + w (p a - (1 - p) b). Here p is the probability of an event, and 1 + a and 1 - b are

@@ -5,10 +5,10 @@ its interval, because they test one limit in one direction. So a gate may decide
 interval.
 
 A rate p is in the interval while the mixture of Krichevsky and Trofimov, which bets with the prior Beta(½, ½), has won
-less than 1/α against it. After n trials with the rate p̂, that mixture loses at most ln 2 + ½ ln n against the best rate
-(Cesa-Bianchi & Lugosi, "Prediction, Learning, and Games", 2006, section 9.7), so p is in the interval if
-n KL(p̂ ‖ p) ≤ ln(2/α) + ½ ln n. The same holds for a q-quantile, which is a value that a share q of the samples does not
-exceed (Howard & Ramdas, "Sequential estimation of quantiles", 2022).
+less than 1/α against it. After n trials with the rate p̂, that mixture loses at most ln 2 + ½ ln n against the best
+rate (Cesa-Bianchi & Lugosi, "Prediction, Learning, and Games", 2006, section 9.7). So p is in the interval if n KL(p̂ ‖
+p) ≤ ln(2/α) + ½ ln n. The same holds for a q-quantile, which is a value that a share q of the samples does not exceed
+(Howard & Ramdas, "Sequential estimation of quantiles", 2022).
 
 A rate is assumed to be constant over the step; under drift, the interval describes its mean only roughly. The interval
 of a mean is valid for the mean of the conditional means (Waudby-Smith & Ramdas, 2023, their theorem 2).

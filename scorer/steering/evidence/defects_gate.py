@@ -1,6 +1,6 @@
 """The defects gate: it limits how much more often the candidate's answer has a defect than the baseline's.
 
-Both answers of a pair belong to one request, so a request that makes any model refuse counts against neither side: only
+Both answers of a pair belong to one request, so a request that makes any model refuse counts against neither side. Only
 discordant pairs, in which one answer has a defect and the other has none, change the evidence. The sample of a pair is
 D = 1 if only the candidate's answer has a defect, -1 if only the baseline's has one, and 0 otherwise. The gate tests
 the mean of D against the limit by betting (see mean_gate.py). See ADR 0171.

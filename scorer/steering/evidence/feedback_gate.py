@@ -1,10 +1,10 @@
 """The feedback gate: it limits how much worse the feedback on the candidate's answers is than on the baseline's.
 
 Each request with feedback belongs to one side, so there are no pairs to compare. The gate compares two rates of bad
-answers, where a score s counts as 1 - s bad answers. It uses the test of an increase of errors, block by block, so
-drift common to both sides cancels. The test stays valid for scores between 0 and 1: by the inequality of weighted
-means, a^y b^(1-y) ≤ y a + (1-y) b, a likelihood ratio with a fractional event is at most the mean of its two values.
-See ADR 0227.
+answers, where a score s counts as 1 - s bad answers. It uses the test for an increased error rate (``IncreaseTest``),
+block by block, so drift common to both sides cancels. The test stays valid for scores between 0 and 1. By the
+inequality of weighted means, a^y b^(1-y) ≤ y a + (1-y) b, a likelihood ratio with a fractional event is at most the
+mean of its two values. See ADR 0227.
 """
 
 from __future__ import annotations

@@ -54,8 +54,8 @@ _WORTH_STICKY = 20.0  # the configured share is a share of users, and the number
 class GateSet(Stored):
     """One workload's gates at one step, with the latency signals and the request counts that the gates share.
 
-    The configuration may change while a step's evidence is stored. A gate that is new, or has another limit or kind
-    than before, then starts without data. All other gates continue.
+    The configuration may change while a step's evidence is stored. A gate that is new, or whose limit or kind has
+    changed, then starts without data. All other gates continue.
 
     ``_block_began``, ``_bursts_began``: the counts of ``step`` when the present block of the increase test began.
     """

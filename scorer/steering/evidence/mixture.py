@@ -98,7 +98,7 @@ class RestartingMixture(Stored):
         return self.log_e
 
     def forget(self) -> None:
-        """Discard what the alternatives have gained since their start.
+        """Discard the evidence that the alternatives have gained since their start.
 
         The weight that is kept for alternatives that start later does not change.
 

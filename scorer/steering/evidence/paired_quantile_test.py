@@ -1,10 +1,11 @@
 """Test the ratio of two latency quantiles on pairs: both sides' latencies of one request.
 
 Q_c and Q_b are the q-quantiles of the candidate's and the baseline's latencies of the same requests, and ρ is the limit
-of Q_c / Q_b. For a threshold x, a pair is discordant if only one answer is late: the candidate's if C > ρx and B ≤ x,
-the baseline's if C ≤ ρx and B > x. Under the null Q_c ≤ ρ Q_b and at x = Q_b, the first kind of discordant pair is at
-most as likely as the second kind (as in the test of McNemar 1947). A common cause of a slow answer, such as the user,
-the length of the answer or the load of the hour, makes pairs concordant, so it does not count against a side.
+of Q_c / Q_b. For a threshold x, a pair is discordant if only one answer is late. Only the candidate's is late if C > ρx
+and B ≤ x, only the baseline's if C ≤ ρx and B > x. Under the null Q_c ≤ ρ Q_b and at x = Q_b, the first kind of
+discordant pair is at most as likely as the second kind (as in the test of McNemar 1947). A common cause of a slow
+answer, such as the user, the length of the answer or the load of the hour, makes pairs concordant, so it does not count
+against a side.
 
 Q_b is unknown. So each x has its own e-process, which bets that P(B > x) differs from 1 - q (so that x is not Q_b), or
 that the two kinds of discordant pairs are not equally likely, or both. The smallest of these e-values over all x is at

@@ -2,7 +2,7 @@
 
 The null: the rate q₁ since the step is at most ``RATIO`` × q₀ + ``EXTRA``, where q₀ is the unknown rate before it. The
 e-value is a mixture of likelihoods over the largest likelihood of the null (universal inference: Wasserman, Ramdas &
-Balakrishnan, 2020). It needs no prior knowledge of q₀ and is valid at every look: under the null, the denominator is at
+Balakrishnan, 2020). It needs no prior knowledge of q₀ and is valid at every look. Under the null, the denominator is at
 least the likelihood of the true rates, and the mixtures divided by that likelihood are a martingale. Without requests
 before the step, q₀ may be 1, and the e-value is at most 1. See ADR 0165.
 """

@@ -2,7 +2,7 @@
 
 The test is the multinomial test of a sample-ratio mismatch with a mixture prior, for two categories (Lindon & Malek,
 "Anytime-valid inference for multinomial count data", 2022). It allows a tolerance, because counts may differ from the
-configured split without a fault of the router: requests are counted when they end, so a slower side is counted later,
+configured split without a fault of the router. Requests are counted when they end, so a slower side is counted later,
 and a retried connection may count twice.
 
 See ADR 0117.
@@ -31,8 +31,8 @@ _RESTART_AT = -2.0  # when the evidence for a right split (ln of an e-value) is 
 class SplitTest(Stored):
     """Test whether the candidate gets its configured ``share`` of the requests.
 
-    ``log_e`` is evidence against this null: the candidate's odds (candidate requests for each baseline request) differ
-    from ``share`` : 1 - ``share`` by at most the factor TOLERANCE. The evidence may begin at any time in the step,
+    The odds are the candidate's requests for each baseline request. ``log_e`` is evidence against the null that they
+    differ from share / (1 - share) by at most the factor TOLERANCE. The evidence may begin at any time in the step,
     because a side that vanishes late in a long step must be noticed too (ADR 0041).
 
     ``_more``, ``_less``: the tests for too many and for too few requests. The evidence against the candidate uses the

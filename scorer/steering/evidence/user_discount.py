@@ -51,7 +51,7 @@ class UserDiscount(Stored):
     def admits(self, key: str) -> bool:
         """Record a pair of the user with this key, and return whether the pair counts as evidence.
 
-        ``key``: the digest of the sticky value. A pair without one ("") always counts.
+        ``key``: the digest of the sticky value. A pair without a key ("") always counts.
         """
         if not key:
             return True

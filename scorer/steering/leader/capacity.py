@@ -1,8 +1,8 @@
 """Predict the candidate's load at the next step from the metrics of its backend.
 
-Load is assumed to be proportional to the part of the requests that the candidate receives, copies included: at share p
-with a shadow sample s, it receives p + (1 − p)·s of the requests. With s = 100 %, it receives every request at each
-share, so the prediction equals the present load.
+Load is assumed to be proportional to the part of the requests that the candidate receives, copies included. At share p
+with a shadow sample s, the candidate receives p + (1 − p)·s of the requests. With s = 100 %, it receives every request
+at each share, so the prediction equals the present load.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ class _Measurement:
 
 
 class CandidateLoads:
-    """The task that measures, beside the steer loop, the candidate's load for every workload with a capacity gate."""
+    """Measures the candidate's load for every workload with a capacity gate, in a task beside the steer loop."""
 
     def __init__(self, config: Config) -> None:
         self._workloads = {n: w for n, w in config.workloads.items() if w.gates.capacity is not None}

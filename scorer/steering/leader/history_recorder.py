@@ -64,7 +64,7 @@ class _Track:
     - ``flushes``, ``pairs``: the news that is not added up yet
     - ``open``: level → the beginning and the totals of the open period
     - ``recent``: totals of one short period that are not in ``open`` yet; ``recent_ms``: their latest time
-    - ``unstored``: what was added to ``open`` since the open periods were last stored in Redis
+    - ``unstored``: the totals that were added to ``open`` since the open periods were last stored in Redis
     - ``restored``: whether the former leader's open periods were read in this term
     """
 
@@ -115,7 +115,7 @@ class HistoryRecorder:
         )
 
     def note(self, workload: str, news: News, position: RampPosition) -> None:
-        """Keep the news of a workload's tick, to add it up later. The tick calls this once its state is stored."""
+        """Keep the news of a workload's tick, to add it up later. The tick calls this after its state was stored."""
         track = self._tracks.get(workload)
         if track is None:
             track = self._tracks[workload] = _Track(position)

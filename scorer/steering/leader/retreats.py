@@ -30,7 +30,7 @@ class Retreats:
 
     @property
     def unstored(self) -> Mapping[str, Retreat]:
-        """The retreat of each workload that has one."""
+        """Workload → its retreat that is not stored yet."""
         return self._unstored
 
     def stored(self, state: WorkloadState) -> None:
@@ -54,7 +54,7 @@ class Retreats:
         self._confirmed.clear()
 
     def before_storing(self, before: WorkloadState, done: Tick, actuator: Actuator) -> None:
-        """If a tick lowers the share, first send the new share to the Envoys with a higher one. Other writes wait."""
+        """If a tick lowers the share, first send the new share to the Envoys with a higher share. Other writes wait."""
         after = done.state
         lower = after.desired.candidate < before.desired.candidate or before.ramp.share_unknown
         if not lower or after.ramp.phase not in RETREATING or not done.decisions:

@@ -90,7 +90,7 @@ class SteeredWorkloads:
         return MappingProxyType(self._states)
 
     def withheld_leases(self) -> frozenset[str]:
-        """Return the workloads whose split's lease is not renewed now, because a drill lets it end."""
+        """Return the workloads whose split's lease is not renewed now, because a drill lets the lease expire."""
         return frozenset(name for name, state in self._states.items() if state.ramp.withholds_lease)
 
     def keep(self, state: WorkloadState) -> None:

@@ -43,10 +43,10 @@ async def take_over(
 ) -> Takeover:
     """Return the state with which this leader begins to steer the workload, and whether the state is new.
 
-    ``clocks``: the readings of the leader's clocks at the takeover. ``former``: the state from this process's last,
-    recent term; it is used if Redis has lost the stored state. A stored state of another schema is discarded, and the
-    workload starts at the baseline. If a stored state of this schema cannot be read, the share is unknown, so the
-    workload is held and the Envoys' weights stay.
+    ``clocks``: the readings of the leader's clocks at the takeover. ``former``: the state from this process's last
+    term, or None if that term is not recent. It is used if Redis has lost the stored state. A stored state of another
+    schema is discarded, and the workload starts at the baseline. If a stored state of this schema cannot be read, the
+    share is unknown, so the workload is held and the Envoys' weights stay.
     """
     begin = SteadyTime.begin(clocks)
     try:

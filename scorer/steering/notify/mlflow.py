@@ -1,8 +1,8 @@
 """Report completed, failed and aborted ramps to MLflow's model registry, through its REST API.
 
 The candidate's model version gets the tags ``glidepath.status.WORKLOAD`` and ``glidepath.status`` (the latest decision
-of any workload) with the value ``production`` or ``failed-canary``. It also gets the alias of this name, and loses the
-other of the two aliases, unless another workload's tag has the other value. Source: MLflow's REST API,
+of any workload) with the value ``production`` or ``failed-canary``. It also gets the alias of the same name. It loses
+the alias of the other name, unless another workload's tag has that name as its value. Source: MLflow's REST API,
 ``model-versions/set-tag``, ``model-versions/get``, ``registered-models/alias``, ``model-versions/search``. See ADR 0054
 and ADR 0524.
 """

@@ -1,9 +1,10 @@
-"""Detect requests and pairs that an Envoy served with another configuration than this scorer's.
+"""Detect requests and pairs that an Envoy served with a configuration other than this scorer's.
 
-They are not evidence about the configured backends, so their pairs and latencies are refused. While the candidate has a
-share, the guards against errors still count these requests, because failures harm the clients in any case. No step is
-taken until a minute has passed without such a request. Then the evidence starts again. Such entries from before this
-leader's term are refused too, but they stop no step: the Envoy may have been reloaded since. See ADR 0166.
+They are not evidence about the configured backends, so the pairs, and the latencies of the requests, are refused. While
+the candidate has a share, the guards against errors still count these requests, because failures harm the clients in
+any case. No step is taken until a minute has passed without such a request. Then the evidence starts again. Such
+entries from before this leader's term are refused too, but they stop no step: the Envoy may have been reloaded since.
+See ADR 0166.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _NOTHING = Histogram()
 
 @dataclass(frozen=True, slots=True)
 class ServedWatch:
-    """The last configuration, other than that of this scorer's file, that an Envoy has served.
+    """The last configuration that an Envoy has served and that is not the configuration of this scorer's file.
 
     ``other``: the digest of that configuration, from the latest request or pair with it; "" if there was none.
     ``seen_ms``: the time of this request or pair.
@@ -48,7 +49,7 @@ NOTHING_OTHER = ServedWatch()
 
 
 def is_other(record: SideOutcomes | ScoredPair, wanted: str) -> bool:
-    """Return whether a record is about another configuration than the one with the digest ``wanted``.
+    """Return whether a record is about a configuration whose digest is not ``wanted``.
 
     The result is False for a record without a digest.
     """

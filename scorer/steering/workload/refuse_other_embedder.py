@@ -1,4 +1,4 @@
-"""Refuse scores that were computed with another embedding model than the configured one.
+"""Refuse scores that were not computed with the configured embedding model.
 
 The cosines of two models have different scales, so their scores must not be averaged. Such scores arrive when a scorer
 still runs with an older configuration. The engines of one model agree (docs/reference/embedding.md), so only the model
@@ -15,7 +15,7 @@ OTHER_EMBEDDER = "other_embedder"
 
 
 def refuse_other_embedder(pair: ScoredPair, configured: str) -> ScoredPair:
-    """Return the pair. Its score is removed if it was computed with another model than the one in ``configured``.
+    """Return the pair. Its score is removed if it was not computed with the model in ``configured``.
 
     ``configured`` and the pair's scorer have the form ENGINE:MODEL. A pair without the name of a model is returned
     unchanged.

@@ -24,7 +24,7 @@ class TickContext:
     - ``admin_layers``: the admin layers above RTDS
     - ``leader``: this scorer's name
     - ``lease``: where the lease of the workload's split is in force; None if the split has no lease
-    - ``report``: the Envoys whose outcomes do not arrive, and what the counter guard found there
+    - ``report``: the Envoys whose outcomes do not arrive, and the counter guard's result for them
     - ``retreat``: a lower share that this scorer sent to the Envoys and has not stored yet; None if there is none
     """
 
