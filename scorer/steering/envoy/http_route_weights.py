@@ -144,7 +144,7 @@ def _annotation_changes(route: Json, rule: SteeredRule, values: RuntimeEntries, 
 
 
 def _annotations(rule: SteeredRule) -> dict[str, str]:
-    """Return for each runtime key the name of the annotation that holds its value."""
+    """Return, for each runtime key, the name of the annotation that holds its value."""
     keys = (rule.keys.shadow, rule.keys.autopilot, rule.keys.retreat)
     return {key: f"glidepath/{rule.workload}.{key.rpartition('.')[2]}" for key in keys}
 

@@ -156,7 +156,7 @@ class LeaseService:
                 stream.wake.set()
 
     def readings(self) -> Mapping[str, LeaseReading]:
-        """Return for each workload how many Envoys are connected, and how many have acknowledged its lease in time."""
+        """Return, for each workload, how many Envoys are connected, and how many acknowledged its lease in time."""
         now = self._clock()
         for key, stream in list(self._streams.items()):
             if not stream.connected and now - stream.gone_at > FORGET_S:

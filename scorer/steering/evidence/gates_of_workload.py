@@ -189,7 +189,7 @@ def _class_drafts(workload: Workload) -> list[GateSpec]:
 
 
 def _error_drafts(workload: Workload, percent: float | None) -> list[GateSpec]:
-    """Return the gates on errors, and the guards: on failing requests, and on clients that leave the candidate."""
+    """Return the gates on errors, and the guards on failing requests, an unreachable candidate, and leaving clients."""
     drafts, section = [], workload.gates.errors
     if section is not None and section.max_increase is not None:
         limit = section.max_increase

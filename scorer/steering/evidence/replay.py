@@ -212,7 +212,7 @@ def _observe_times(gates: GateSet, event: ReplayEvent, own: bool) -> None:
 
 
 class _DecisionTimes:
-    """Records for each gate the index of the event at which the gate reached its present verdict."""
+    """Records, for each gate, the index of the event at which the gate reached its present verdict."""
 
     def __init__(self, gates: dict[str, Gate]) -> None:
         self._gates = gates

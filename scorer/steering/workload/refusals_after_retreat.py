@@ -127,7 +127,7 @@ def _is_named(before: Refused, after: Refused, named: bool) -> bool:
 
 
 def _chernoff_exponent(counts: Refused, share: float) -> float:
-    """Return minus the logarithm of Chernoff's bound on the probability of this many refusals if ``share`` is usual."""
+    """Return minus the logarithm of Chernoff's bound on the probability of so many refusals, at the usual ``share``."""
     seen = counts.share
     if seen <= share or share >= 1:
         return 0.0
