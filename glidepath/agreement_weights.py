@@ -38,7 +38,10 @@ FEATURE_SIGNS: dict[str, int] = {
 
 @dataclass(frozen=True, slots=True)
 class FeatureWeight:
-    """The weight of one feature. ``middle`` and ``spread``: its mean and standard deviation over the training pairs."""
+    """The weight of one feature.
+
+    ``middle`` and ``spread``: the mean and standard deviation of the feature's values in the training pairs.
+    """
 
     weight: float
     middle: float = 0.0

@@ -1,4 +1,4 @@
-"""Whether the body of an answer has content that a client can use, found by one search for the keys of content."""
+"""Decides whether the body of an answer has content that a client can use, by one search for the keys of content."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ _COMPLETION = re.compile(_KEYS + rb'(?!")|' + _OBJECTS)
 
 
 def has_content(body: bytes, *, completes: bool) -> bool:
-    """Return whether there is content that a client can use. After long reasoning, the content is at the end.
+    """Return whether the body has content that a client can use.
 
-    ``completes``: whether the answer completes a text or code, which may need white space only.
+    The end of the body is searched first, because the content comes last after long reasoning. ``completes``: whether
+    the answer completes a text or code, which may need white space only.
     """
     content = _COMPLETION if completes else _CONTENT
     return content.search(body, max(0, len(body) - TAIL)) is not None or content.search(body) is not None

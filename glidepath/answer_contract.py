@@ -51,7 +51,10 @@ class ContractCount:
 
 
 def with_contract(before: Mapping[str, int], pair: ScoredPair) -> Mapping[str, int]:
-    """Return the counts with a pair added: "PART compared" and "PART different" → a number of cross pairs."""
+    """Return the counts with a pair added.
+
+    The keys are "PART compared" and "PART different"; the values count cross pairs.
+    """
     if pair.kind is not PairKind.CROSS:
         return before
     found = {part: pair.signals[part.value] for part in ContractPart if part.value in pair.signals}
@@ -61,7 +64,10 @@ def with_contract(before: Mapping[str, int], pair: ScoredPair) -> Mapping[str, i
 
 
 def contract_counts(counts: Mapping[str, int]) -> Iterator[ContractCount]:
-    """Yield the numbers of each part that any pair had. ``counts``: the result of ``with_contract``."""
+    """Yield the counts of each part that was compared in at least one pair.
+
+    ``counts``: the result of ``with_contract``.
+    """
     for part in ContractPart:
         if compared := counts.get(f"{part.value} {_COMPARED}", 0):
             yield ContractCount(part, compared, counts.get(f"{part.value} {_DIFFERENT}", 0))

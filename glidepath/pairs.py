@@ -25,7 +25,7 @@ class PairKind(StrEnum):
 
 
 class Ending(StrEnum):
-    """The way in which a request and its answer ended. Only COMPLETE answers are scored."""
+    """How a request and its answer ended. Only COMPLETE answers are scored."""
 
     COMPLETE = "complete"
     ABORTED = "aborted"  # client or upstream ended it during the body

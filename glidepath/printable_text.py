@@ -15,7 +15,7 @@ _HIDDEN_IN_JSON = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u
 
 
 def printable(text: str) -> str:
-    """Return the text without control of the terminal. Line breaks stay, and a tab becomes spaces.
+    """Return the text without characters that control a terminal. Line breaks stay, and a tab becomes spaces.
 
     Sequences that set colours or move the cursor are removed. Any other control character becomes its symbol, such as
     "␛", so that nothing is hidden. Invisible characters, characters that change the direction of text, and lone
@@ -34,7 +34,7 @@ def _shown(char: str) -> str:
 
 
 def printable_json(line: str) -> str:
-    r"""Return a JSON text with the same value that is safe on a terminal: control characters become ``\uXXXX``.
+    r"""Return the JSON text in a form that is safe on a terminal: control characters become ``\uXXXX``.
 
     The JSON encoder escapes only the characters below U+0020, as RFC 8259 requires.
     """

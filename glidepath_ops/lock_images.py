@@ -20,7 +20,10 @@ _LINE = re.compile(r"^(?P<name>[A-Z_]+)=(?P<image>\S+)$", re.MULTILINE)
 
 
 def locked_images(lock: str) -> dict[str, ImageReference]:
-    """Return the images in the text of the lock file, by their variables. Raises InputError if one is not an image."""
+    """Return the images in the text of the lock file, by the name of their variable.
+
+    Raises InputError if a value is not an image.
+    """
     return {found["name"]: parse_reference(found["image"]) for found in _LINE.finditer(lock)}
 
 

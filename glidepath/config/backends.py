@@ -115,7 +115,7 @@ class Quota(Section):
 
 
 class OutlierDetection(Section):
-    """Settings for Envoy's outlier detection, by which Envoy itself sends no more live requests to a failing candidate.
+    """Settings for Envoy's outlier detection: Envoy itself stops sending live requests to a failing candidate.
 
     After ``failures`` failures in a row, an endpoint gets no requests for ``time``. Failures are a 5xx, a reset before
     the answer, a refused connection, and no first byte in time. Envoy does not notice an answer that breaks off, or an

@@ -56,7 +56,7 @@ class ConsoleSection(Section):
 
     @property
     def authenticates(self) -> bool:
-        """Whether the console has a way to identify people."""
+        """Whether the console can identify people, by a token or by a proxy."""
         return self.token is not None or self.trusted_proxy is not None
 
     @model_validator(mode="after")

@@ -124,7 +124,10 @@ def _same_side(config: Config, name: str, workload: Workload) -> Iterator[Proble
 
 
 def _opt_out_by_credential(config: Config, name: str, workload: Workload) -> Iterator[Problem]:
-    """Report a rule that would never apply, because Envoy sends no header with a credential to extproc."""
+    """Report an opt-out by a header with a credential.
+
+    The rule would never apply: extproc never reads such a header.
+    """
     own = [backend.credential.header for backend in config.backends.values() if backend.credential is not None]
     unread = {*CREDENTIAL_HEADERS, *config.redaction.credential_headers, *own}
     for number, rule in enumerate(workload.shadow.opt_out):
@@ -258,7 +261,10 @@ def _same_rule(config: Config) -> Iterator[Problem]:
 
 
 def _strips_at_a_cluster(config: Config, name: str, workload: Workload) -> Iterator[Problem]:
-    """Report ``foreign_reasoning: strip`` of a baseline with ``cluster``: our filters do not change its requests."""
+    """Report ``foreign_reasoning: strip`` of a baseline with ``cluster``.
+
+    Glidepath does not change requests to a baseline that is an existing cluster of Envoy.
+    """
     for backend in unless_faulty(_side(config, workload, "baseline")):
         section = config.backends[backend]
         if section.cluster is not None and section.foreign_reasoning == "strip":

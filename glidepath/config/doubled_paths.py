@@ -29,7 +29,9 @@ def _client_paths(workload: Workload) -> tuple[str, ...]:
 
 
 def _repeated(backend: Backend, path: str) -> tuple[str, str] | None:
-    """Return a tuple: the part that both ends the URL's path and begins the client's path, and the client's path.
+    """Return the repeated part and the client's path.
+
+    The URL's path ends with this part, and the client's path begins with it.
 
     Return None if there is no such part.
     """

@@ -152,10 +152,10 @@ def _shown(value: Any, path: KeyPath) -> str:
 
 
 def path_in_file(detail: ErrorDetails, data: Any) -> KeyPath:
-    """Return the path of the key in the file that a pydantic error is about.
+    """Return the path, in the file, of the key that a pydantic error is about.
 
-    pydantic's location also contains the names of union members, which are left out. Numeric keys are spelt as in the
-    file.
+    The location in the error also contains the names of union members, which are left out. Numeric keys are spelt as in
+    the file.
     """
     path: list[str | int] = []
     here = data

@@ -91,7 +91,7 @@ def _follows(fault: ErrorDetails) -> bool:
 def _mark(rest: dict[str, Any], path: KeyPath, kind: str) -> bool:
     """Replace the value at a path by FAULTY, and return whether this was possible.
 
-    If the value is FAULTY already, replace the nearest container around it that is not.
+    If the value is FAULTY already, replace the nearest container around it that is not FAULTY.
     """
     if path and path[-1] == "[key]":
         return _remove_name(rest, path[:-1])
@@ -124,7 +124,11 @@ def _at(rest: dict[str, Any], path: KeyPath) -> Any:
 
 
 def _remove_key(section: dict[Any, Any], key: Any, path: KeyPath) -> None:
-    """Remove an unknown key from the section at ``path``. Treat the key that was probably meant as given."""
+    """Remove an unknown key from the section at ``path``.
+
+    If the section allows a similar key and does not have it, add that key with the value FAULTY: the user probably
+    meant it.
+    """
     section.pop(key, None)
     meant = most_similar(str(key), keys_at(path))
     if meant:

@@ -51,8 +51,9 @@ class SamenessGateConfig(AnyGateConfig):
     - ``chat``, ``generation``, ``auto``: the action is ``hold``. The limit is a ``margin`` of 5 % below the noise
       floor, which is the baseline's agreement with itself. Without noise pairs (``shadow.same_side``), there is no
       limit, and the agreement is only shown.
-    - all other tasks, whose answers are determined: the action is ``rollback``, and ``min_agreement`` is 85 %. With a
-      verifier (``scoring.verifier``) the action is ``hold``, because a candidate that differs may be right.
+    - all other tasks, in which the request determines the answer: the action is ``rollback``, and ``min_agreement`` is
+      85 %. With a verifier (``scoring.verifier``) the action is ``hold``, because a candidate that differs may be
+      right.
     """
 
     action: GateAction | None = None  # absent: by task, see above
@@ -222,7 +223,7 @@ class GatesSection(Section):
     """The gates of a workload.
 
     ``alpha`` is the accepted probability of a false rollback at each step, and also the accepted probability of a false
-    promotion. The gating gates share the probability of a false rollback.
+    promotion. The gates that take part in decisions share the probability of a false rollback.
     """
 
     alpha: Fraction = Field(default=0.05, ge=1e-6, le=0.5)

@@ -180,7 +180,10 @@ class RampSection(Section):
         )
 
     def warm_up_at(self, percent: float) -> int:
-        """Return the number of the candidate's first answers at a share that the latency gates ignore. See ADR 0272."""
+        """Return how many of the candidate's first answers the latency gates ignore at the share ``percent``.
+
+        See ADR 0272.
+        """
         return min(MOST_WARM_UP, self.rules_at(percent).min_samples // 4) if self.warm_up is None else self.warm_up
 
     def warm_up_time_at(self, percent: float) -> float:

@@ -47,7 +47,10 @@ class Sticky(Section):
 
     @property
     def request_header(self) -> str:
-        """The request header with the sticky value when Envoy chooses a side, in lower case; "" if there is none."""
+        """The request header with the sticky value at the time when Envoy chooses a side.
+
+        The name is in lower case. It is "" if there is no such header.
+        """
         if self.from_body:
             return envoy_names.sticky_header(self.body or "")
         return (self.header or "").lower()

@@ -49,11 +49,17 @@ class CallerNames:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """The request headers that may name the caller. The first one that a request has decides."""
+        """The request headers that may name the caller.
+
+        If a request has several of them, the first one names the caller.
+        """
         return (*self.headers, *(CREDENTIALS if self.fingerprint else ()))
 
     def caller(self, values: Sequence[str], path: str = "") -> str:
-        """Return the caller of a request. ``values``: its headers in the order of ``sources``, "" for a missing one."""
+        """Return the caller of a request.
+
+        ``values``: the request's values of the headers ``sources``, in the same order; "" for a missing header.
+        """
         for name, value in zip(self.headers, values, strict=False):
             if value and is_credential(name, value):
                 return self._of_secret(value)

@@ -71,7 +71,7 @@ class StoredGroup:
 def periods_between(since_ms: int, now_ms: int) -> list[Period]:
     """Return the periods from ``since_ms`` until now: hours if all of them are still stored, else days.
 
-    The first period contains ``since_ms``, so up to an hour or a day before it is included.
+    The first period contains ``since_ms``, so it may begin up to an hour or a day earlier.
     """
     hours = now_ms - since_ms <= (KEPT_HOURS - 1) * HOUR_MS
     level: Level = HOURS if hours else DAYS

@@ -64,7 +64,7 @@ class Tally:
     - ``unread``: requests whose body extproc did not read: cut, compressed in an unknown way, or dropped under load
     - ``state``, ``acting``: requests that need state at the server, and requests on which the server itself acts
     - ``usage``: the counts of ``glidepath.token_usage.COUNTS``, and the number of answers, by SOURCE/TIER
-    - ``repeats``, ``same``: requests that repeat an earlier one, and those whose answer was the same, too
+    - ``repeats``, ``same``: requests that repeat an earlier request, and those of them with the same answer as before
     """
 
     requests: int = 0
@@ -142,7 +142,7 @@ def add_buckets(mine: Buckets, theirs: Mapping[int, int]) -> None:
 
 
 def count_value(buckets: Buckets, value: float) -> None:
-    """Count a value. A value of 0 or less counts in the first bucket."""
+    """Add a value to the histogram. A value of 0 or less counts in the bucket of 0.01."""
     index = bucket_of(max(value, 0.01))
     buckets[index] = buckets.get(index, 0) + 1
 

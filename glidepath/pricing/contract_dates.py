@@ -15,7 +15,7 @@ class ContractDates:
     """The dates of a contract.
 
     ``notice_by``: the last day to give notice.
-    ``start_by``: the last day to start a ramp that ends by then; None if the duration of the ramp is unknown.
+    ``start_by``: the last day to start a ramp that ends by ``notice_by``; None if the duration of the ramp is unknown.
     ``days_to_notice``, ``days_to_renewal``, ``days_to_start``: days from today, negative if the date has passed.
     """
 

@@ -122,8 +122,8 @@ def payback(
 ) -> Payback:
     """Return when the savings cover the cost of the migration.
 
-    A month saves as much as now for the next ``ramp_days`` days, then as much as at the target share. If ``ramp_days``
-    is None (unknown), the saving at the target share counts from now on.
+    For the next ``ramp_days`` days, the saving per month is the present one. After that, it is the saving at the target
+    share. If ``ramp_days`` is None (unknown), the saving at the target share counts from now on.
     """
     if saved is None or monthly is None:
         return Payback(None, None, "the savings so far are not known")

@@ -47,7 +47,10 @@ def command(
 
 
 def _create_token(settings: Config, path: Path) -> None:
-    """Create the file of the token unless it exists. Raises InputError if no file is named or it cannot be written."""
+    """Create the file of the token unless it exists.
+
+    Raises InputError if no file is named or the file cannot be written.
+    """
     token = settings.console.token
     if token is None or token.file is None:
         raise InputError(f"--create-token: {path} names no file for the token; set console.token, e.g. {{file: PATH}}")

@@ -68,15 +68,20 @@ def command(
     """Record feedback on single answers, by request id.
 
     Feedback is a user's thumbs up or down, or whether the answer solved its task. With --request-id and --score,
-    --success, --failure or --label, the command records feedback on one answer. Otherwise, it reads lines of JSON from
-    stdin, such as {"request_id": "…", "score": 1}. Instead of "score", a line may have "thumbs" ("up" or "down") or
-    "success" (true or false); "label", "user" and "workload" are optional. A score is a number from 0 (bad) to 1
-    (good), "up" or "down". A label is a short text, which the console shows with the pair.
+    --success, --failure or --label, the command records feedback on one answer. Otherwise, it reads one JSON object per
+    line from stdin, with these keys:
+
+    - "request_id": the x-request-id of the response
+    - "score": a number from 0 (bad) to 1 (good), "up" or "down"
+    - "thumbs": "up" or "down", instead of "score"
+    - "success": true or false, instead of "score"
+    - "label": a short text, which the console shows with the pair; optional, or instead of "score"
+    - "user", "workload": optional
 
     Feedback counts for the side that served the request, in the gate "feedback" and in glidepath status. Each request
-    counts once. The result on stdout is one JSON object. It says how many entries counted for each side, and how many
-    did not count: "unknown" (no such request), "repeated" (the request has earlier feedback) and "noted" (only a
-    label). An invalid line is reported on stderr and skipped; the exit status is then 2.
+    counts once. The result on stdout is one JSON object with the number of entries that counted for each side. It also
+    has the numbers of those that did not count: "unknown" (no such request), "repeated" (the request has earlier
+    feedback) and "noted" (only a label). An invalid line is reported on stderr and skipped; the exit status is then 2.
     """
     bad: list[str] = []
     single = request_id or score or user or label or success is not None
@@ -124,7 +129,10 @@ def _lines(source: BinaryIO, bad: list[str]) -> Iterator[tuple[int, GivenFeedbac
 
 
 def _bounded(source: BinaryIO) -> Iterator[bytes]:
-    """Yield each line. Cut a line that is too long, but not so much that the parser would accept it."""
+    """Yield each line.
+
+    Cut a line that is too long, but keep it longer than the parser accepts, so that it is refused.
+    """
     while line := source.readline(MAX_LINE_BYTES + 2):
         yield line
         while len(line) > MAX_LINE_BYTES + 1 and not line.endswith(b"\n"):

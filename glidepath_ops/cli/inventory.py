@@ -43,8 +43,8 @@ def command(
     since: Annotated[
         str | None,
         typer.Option(
-            help="How far back to count requests: 6h or 7d, for example; whole hours or days; default: 30d, or with "
-            "--from all lines."
+            help="How far back to count requests, in whole hours or days, such as 6h or 7d; default: 30d; with --from: "
+            "all lines."
         ),
     ] = None,
     from_files: Annotated[
@@ -68,7 +68,7 @@ def command(
     candidate: Annotated[
         str | None,
         typer.Option(
-            help="Backend that is to take over. What it declares (context, modalities, tools, max_body) decides which "
+            help="Backend that is to take over. Its settings context, modalities, tools and max_body decide which "
             "requests can move to it."
         ),
     ] = None,

@@ -27,25 +27,36 @@ def command(
         str | None,
         typer.Option(
             metavar="PERCENT",
-            help="The candidate's configured share in percent. If given, check that it got this share of the requests.",
+            help="The candidate's configured share in percent. If given, check that the candidate got this share of "
+            "the requests.",
         ),
     ] = None,
 ) -> None:
     """Apply a workload's gates to a file of recorded requests.
 
-    Each line of the file is an event (one request): a JSON object with the keys "t" (its time in seconds), "side"
-    ("baseline" or "candidate"), "ok" (true or false) and "latency_ms" (required if "ok" is true). Optional keys are
-    "ttft_ms" (time to the first token), "agreement" (how well the candidate's answer agrees with the baseline's: 0 not
-    at all, 1 fully), "noise" (how well two answers of the baseline to the same request agree, on the same scale: 1 if
-    the baseline does not vary), "expected" and "got" (the classes that the baseline and the candidate returned),
-    "defect" (whose answer has one: "candidate", "baseline", "both" or "neither"), "exact_call" (whether both answers
-    make the same tool calls), "preference" (1 if the candidate's answer is preferred, 0 if the baseline's, 0.5 if
-    neither), "correct" (how right each answer is, such as {"baseline": 1, "candidate": 0.5}), "exact" (whether the
-    candidate's answer equals the baseline's), and "feedback" (a user's score from 0 to 1 for the answer of "side").
+    Each line of the file is an event (one request): a JSON object with these keys:
 
-    The result is one JSON object on stdout. If the file's events cannot decide a gate, a warning goes to stderr. If no
-    gate takes part in decisions, judge reports "hold", whereas a live ramp would advance once the configured hold time
-    and minimum sample count are reached. The exit status is 2 if the file cannot be read or has an invalid line.
+    - "t": the time of the request in seconds
+    - "side": "baseline" or "candidate"
+    - "ok": true or false
+    - "latency_ms": the latency in milliseconds, required if "ok" is true
+    - "ttft_ms": the time to the first token in milliseconds
+    - "tokens": the number of tokens of the answer
+    - "agreement": how well the candidate's answer agrees with the baseline's, from 0 (not at all) to 1 (fully)
+    - "noise": how well two answers of the baseline to the same request agree, on the same scale
+    - "expected", "got": the classes that the baseline and the candidate returned
+    - "defect": the side whose answer has a defect: "candidate", "baseline", "both" or "neither"
+    - "exact_call": whether both answers make the same tool calls
+    - "preference": 1 if the candidate's answer is preferred, 0 if the baseline's, 0.5 if neither
+    - "correct": how right each answer is, such as {"baseline": 1, "candidate": 0.5}
+    - "exact": whether the candidate's answer equals the baseline's
+    - "feedback": a user's score from 0 to 1 for the answer of "side"
+
+    All keys from "ttft_ms" on are optional.
+
+    The result is one JSON object on stdout. If the events cannot decide a gate, a warning goes to stderr. If no gate
+    takes part in decisions, the command reports "hold". A live ramp would then advance after the configured hold time
+    and minimum number of samples. The exit status is 2 if the file cannot be read or has an invalid line.
     """
     section, seen, share = load_config(config).workload(workload), KeysSeen(), _configured_share(percent)
     if str(outcomes) == "-":

@@ -72,7 +72,7 @@ def is_standard_output(path: Path) -> bool:
 
 
 def is_special(path: Path) -> bool:
-    """Return whether ``path`` is standard output, a descriptor, or exists as neither a regular file nor a directory."""
+    """Return whether ``path`` is standard output, a descriptor, or a special file such as a device or a FIFO."""
     if is_standard_output(path) or _descriptor(path) is not None:
         return True
     return path.exists() and not path.is_file() and not path.is_dir()

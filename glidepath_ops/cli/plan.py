@@ -63,8 +63,8 @@ def command(
         typer.Option(
             min=_LEAST_SIGMA,
             max=_MOST_SIGMA,
-            help="Assumed standard deviation of the natural logarithm of an answer's total time. Without it, it is "
-            "measured from the answers stored in Redis. If Redis has no answers, 0.5 is assumed.",
+            help="Assumed standard deviation of the natural logarithm of an answer's total time. Default: the standard "
+            "deviation that is measured from the answers stored in Redis, or 0.5 if Redis has no answers.",
         ),
     ] = None,
     measured: Annotated[

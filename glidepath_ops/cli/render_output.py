@@ -25,10 +25,12 @@ def print_or_write(text: str, output: Path | None) -> None:
 
 
 def print_or_write_files(files: Mapping[str, str], output: Path | None) -> None:
-    """Write all files to the folder ``output``, or print or write only the file for ``kubectl apply -f``.
+    """Write all files to the folder ``output``.
 
-    ``output`` is a folder unless it ends in .yaml or .yml, or is standard output, a device or a FIFO. Raises
-    InputError.
+    If ``output`` is not a folder, write only the file for ``kubectl apply -f``.
+
+    ``output`` is a folder unless it is None (standard output), ends in .yaml or .yml, or is standard output, a device
+    or a FIFO. Raises InputError.
     """
     if output is not None and output.suffix not in (".yaml", ".yml") and not is_special(output):
         _make_folder(output)

@@ -76,12 +76,16 @@ def command(
 ) -> None:
     """Score how well the two answers of each pair in a file agree.
 
-    Results go to stdout, one JSON object {"id", "agreement", "flags", "signals", "faults"} per pair; progress and a
-    summary go to stderr. If a pair cannot be scored, its agreement is null and it has a flag unusable:REASON. "faults"
-    says what is wrong with one side's answer by itself. If the workload has an evaluator, each pair that it judged also
-    has a "preference", an object with the evaluator's "verdict" and a "score" (1 if it prefers the candidate's answer,
-    0 if it prefers the baseline's, else 0.5). If the workload has a verifier, each pair that it verified has a
-    "correctness", which says how right each answer is, from 0 to 1.
+    Results go to stdout, one JSON object per pair. Progress and a summary go to stderr. A result has these keys:
+
+    - "id": the id of the pair
+    - "agreement": from 0 (not at all) to 1 (fully); null if the pair cannot be scored
+    - "flags": the flags of the pair; unusable:REASON if it cannot be scored
+    - "signals": the values of the comparison signals, by name
+    - "faults": what is wrong with the answer of one side by itself
+    - "preference": an object with the evaluator's "verdict" and a "score" (1 for the candidate's answer, 0 for the
+      baseline's, 0.5 for neither), if the evaluator judged the pair
+    - "correctness": how right each answer is, from 0 to 1, if the verifier judged the pair
 
     An input line can also have "path", "baseline_status", "baseline_content_type", "candidate_status" and
     "candidate_content_type". A line that is not a valid pair is reported on stderr and skipped; the exit status is then

@@ -157,7 +157,7 @@ def title_of(status: WorkloadStatus) -> str:
 def gates(status: WorkloadStatus) -> Table:
     """Return a table with one row for each gate. Its title gives both sides' requests and errors in this step.
 
-    ``basis`` is the basis of the gate's comparison: live requests, pairs, or both.
+    The column ``basis`` names what the gate compares: live requests, pairs, or both.
     """
     table = Table(box=None, pad_edge=False, title=title_of(status), title_justify="left")
     for heading in ("gate", "verdict", "value", "limit", "n", "basis", "evidence", ""):

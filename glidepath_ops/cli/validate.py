@@ -90,7 +90,7 @@ def command(
 
 @contextmanager
 def _shown(*, as_json: bool) -> Iterator[Checked]:
-    """Yield the record of the checks with a progress bar. At the end, print the record, even if a check failed."""
+    """Show a progress bar and yield the record of the checks. At the end, print the record, even if a check failed."""
     checked = Checked()
     try:
         with delayed_progress_bar("checking", None):

@@ -54,7 +54,7 @@ def make_console(config: Config, redis: RedisClient, *, demo: bool = False, ever
 
 
 def make_app(console: Console) -> Starlette:
-    """Return the application. ``console`` is ``app.state.console``, too."""
+    """Return the application. Its attribute ``state.console`` is ``console``."""
     routes = [
         *fleet_page.routes(console),
         *workload_page.routes(console),

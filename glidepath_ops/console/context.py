@@ -124,7 +124,10 @@ def receiving_feedback(console: Console, handler: Handler) -> Endpoint:
 
 
 def acting(console: Console, handler: Handler) -> Endpoint:
-    """Return the endpoint that calls ``handler`` for visitors who may act, unless another site may be the sender."""
+    """Return the endpoint that calls ``handler`` for visitors who may act.
+
+    The endpoint refuses a request that a page of another site may have sent.
+    """
 
     async def checked(request: Request, visitor: Visitor) -> Response:
         if visitor.may_act and visitor.by_session and (why := forged(facts_of(request))):
@@ -204,7 +207,7 @@ def is_api(request: Request) -> bool:
 
 
 def _by_script(request: Request) -> bool:
-    """Return whether the script of an open page sent the request, so that a page as the answer would not be seen."""
+    """Return whether the script of an open page sent the request. People would not see a page that answers a script."""
     return ACT_HEADER in request.headers or "hx-request" in request.headers
 
 

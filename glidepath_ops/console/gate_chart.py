@@ -79,7 +79,7 @@ def _effect(verdict: Verdict) -> str:
 
 
 def sentence_of(verdict: Verdict, requests_per_s: float | None) -> str:
-    """Return the content of the two pictures in one sentence."""
+    """Return one sentence on the gate: decided, or how many more samples it needs and how long that takes."""
     if verdict.outcome == "pass":
         return f"Decided: it passes, after {verdict.n:,} samples."
     if verdict.outcome == "fail":

@@ -82,7 +82,10 @@ class PairStore:
         return found
 
     async def search_all(self, workload: str, query: PairQuery, most: int) -> Search:
-        """Return a search in all stored results, with at most ``most`` pairs. Raises UnreachableError if it is late."""
+        """Return the results of a search in all stored results, with at most ``most`` pairs.
+
+        Raises UnreachableError if the stored results have not all been read in time.
+        """
         labels = await self._labels_of(workload)
         index = await self.indexes.of(workload, WHOLE_WAIT_S)
         if not index.complete:

@@ -89,7 +89,7 @@ def lost_and_waiting(seen: DemoState, queued: int | None) -> tuple[int, int]:
 def failures(
     fault: InjectedFault, last_step: float, clients: ClientStats, steps: Sequence[Step], rollback: Rollback | None
 ) -> list[str]:
-    """Return one line for each way in which the demo failed.
+    """Return one line for each failure of the demo, none if it succeeded.
 
     It fails if the ramp does not reach its last step (then no fault is injected), if the fault causes no rollback, if
     client requests fail, or if none is answered. With the fault BODY, requests may fail after the fault is injected:

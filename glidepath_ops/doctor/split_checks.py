@@ -211,7 +211,10 @@ def _sticky(subject: str, config: Config, name: str, routes: list[Json]) -> Find
 
 
 def _takes_empty_values(route: Json, sticky: Sticky | None) -> bool:
-    """Return whether a route matches only requests without a sticky value, split at random (ADR 0428, ADR 0460)."""
+    """Return whether a route matches only requests with an empty sticky header. Envoy splits these at random.
+
+    See ADR 0428 and ADR 0460.
+    """
     name = sticky.header.lower() if sticky is not None and sticky.header is not None else None
     return any(
         header.get("name") == name and header.get("string_match") == {"exact": ""} and not header.get("invert_match")

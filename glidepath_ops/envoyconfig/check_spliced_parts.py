@@ -66,7 +66,7 @@ def _manager(routes: list[Json]) -> Json:
 
 
 def _typed(value: Any) -> Any:
-    """Return data with verbatim scalars in the types that YAML gives them when the file is read."""
+    """Return data in which each PlainScalar has the type that YAML gives it when the file is read."""
     constructor = SafeConstructor()
 
     def typed(part: Any) -> Any:

@@ -97,7 +97,8 @@ def filters_of_route(config: Config, workload: str, *, own_ids: bool = False) ->
 def filters_of_unsplit_route(config: Config, *, as_sent: bool) -> Json:
     """Return the ``typed_per_filter_config`` of a route to one backend: it stores the credentials.
 
-    ``as_sent``: whether no body of its requests is read or changed, so that the model stays the client's.
+    ``as_sent``: whether the bodies of its requests stay unread and unchanged, so that the model is the one that the
+    client sent.
     """
     values = _stored_values(config, [])
     return {REMEMBER: _store([*values, _state(envoy_names.AS_SENT_STATE, "1")] if as_sent else values)}
@@ -160,10 +161,10 @@ def _stored_values(config: Config, headers: Sequence[str]) -> list[Json]:
 
 
 def _kept(config: Config) -> list[str]:
-    """Return the headers whose client's value a filter of a cluster needs.
+    """Return the headers of which a cluster's filter needs the value that the client sent.
 
-    These are the headers that the first attempt may change but a second attempt needs unchanged, and the path, which a
-    user's route may rewrite for its own backend.
+    These are the headers that the first attempt may change but a second attempt needs unchanged. The path is one of
+    them, because a user's route may rewrite it for its own backend.
     """
     if not any(workload.fallback for workload in config.workloads.values()):
         users = any(config.backends[workload.baseline].cluster for workload in config.workloads.values())

@@ -65,7 +65,7 @@ def any_inference_path() -> list[Json]:
 
 
 def method_header(pattern: str, *, inverted: bool = False) -> Json:
-    """Return a HeaderMatcher for the methods that match the whole ``pattern``, or if ``inverted`` for all others."""
+    """Return a HeaderMatcher for the methods that match the whole ``pattern`` or, if ``inverted``, for all others."""
     header: Json = {"name": ":method", "string_match": {"safe_regex": {"regex": pattern}}}
     return {**header, "invert_match": True} if inverted else header
 

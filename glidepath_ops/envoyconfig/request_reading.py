@@ -153,7 +153,7 @@ def route_is(reads: str) -> Json:
 def split_conditions(workload: Workload) -> list[Json]:
     """Return the MetadataMatchers for those requests of a workload that are split.
 
-    If a user's requests go to one side, Ollama's ``context`` was made there, so such requests are split too.
+    Requests with Ollama's ``context`` are split if each user stays on one side, because the ``context`` was made there.
     """
     test: Json = {"exact": "none"}
     if workload.stateless or workload.assigned_by_user:

@@ -115,7 +115,10 @@ def _by_start(literal: str, rule: Match) -> Overlap:
 
 
 def _header(condition: Json, known: Mapping[str, str]) -> Overlap:
-    """Return how many of the workload's requests meet a HeaderMatcher. ``known``: headers that all of them have."""
+    """Return whether none, some or all of the workload's requests meet a HeaderMatcher.
+
+    ``known``: the headers that all of these requests have.
+    """
     value = known.get(str(condition.get("name", "")).lower())
     met = None if value is None else _meets(condition, value)
     if met is None:

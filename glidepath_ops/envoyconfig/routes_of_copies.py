@@ -52,7 +52,7 @@ def _why_required(workload: str) -> str:
 
 
 def _required_parts(config: Config, workload: str) -> Json:
-    """Return a route that matches no request, but that Envoy refuses if it lacks a part of the workload's split.
+    """Return a route that matches no request. Envoy refuses the route if Envoy lacks a part of the workload's split.
 
     The parts are the clusters (``validate_clusters`` of the RouteConfiguration) and the filters. Envoy may accept the
     live route without the clusters, because it does not check a route that comes by RDS.

@@ -50,7 +50,8 @@ def _priced_backend(config: Config, group: CallGroup, baseline: str) -> str:
     """Return the name of the backend whose prices apply.
 
     It is the first configured backend that has prices and the model of the group. Without one, it is the configured
-    backend that served most requests of the group, or ``baseline`` if none of them is known to have served any.
+    backend that served most requests of the group. If no configured backend is known to have served the group, it is
+    ``baseline``.
     """
     priced = {name: one.model for name, one in config.backends.items() if one.price is not None and one.model}
     of_model = next((name for name, model in priced.items() if model == group.key.model), None)

@@ -48,7 +48,7 @@ def _parts(number: str) -> tuple[int, ...]:
 
 
 def parse_version(output: str) -> ServerVersion | None:
-    """Return the version in the output of ``redis-server --version``, or None if the server is another one."""
+    """Return the version in the output of ``redis-server --version``, or None if it shows neither Redis nor Valkey."""
     found = _VERSION.search(output)
     return ServerVersion(found[1], found[2]) if found else None
 

@@ -58,7 +58,7 @@ def start_own_redis(stack: Stack, folder: Path, port: int) -> None:
 
 @contextmanager
 def _explained(folder: Path, server: ServerVersion, written: ServerVersion | None) -> Iterator[None]:
-    """If ``server`` may be unable to read the data, let the error of its start say which server wrote the data."""
+    """Add to the error of a failed start which server wrote the data, if ``server`` may be unable to read them."""
     try:
         yield
     except UnreachableError as error:

@@ -41,7 +41,10 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """A line or the bars of a chart. ``kind``: its colour: baseline, candidate, good, bad. None: a gap."""
+    """A line or the bars of a chart.
+
+    ``kind``: its colour: baseline, candidate, good, bad. A None in ``values`` is a gap.
+    """
 
     name: str
     values: Sequence[float | None]

@@ -170,7 +170,10 @@ def _rewriting(one: Json, rule: RouteRule, narrowed: Sequence[tuple[Json, Json]]
 
 
 def _replacement(target: str, theirs: Json, ours: Json) -> Json:
-    """Return the rewrite of the restricted match ``ours`` that makes the path that ``theirs`` makes of it."""
+    """Return the rewrite for the narrower match ``ours``.
+
+    It gives the same path as the rewrite ``target`` for ``theirs``.
+    """
     before, (kind, value) = path_of(theirs)[1].rstrip("/"), path_of(ours)
     text = (target + value[len(before) :]) or "/"
     if kind == "Exact":

@@ -104,8 +104,8 @@ def _in_route(
     """Return the patches for the routes of a user's rule. They keep everything that Envoy Gateway generated.
 
     The patches of the weights come last. Alone, they move no request: until the runtime prefix is set, the candidate
-    has its initial weight. A runtime key names the cluster, so a second rule with the split gets the baseline's cluster
-    of the first.
+    has its initial weight. Runtime keys contain the name of a cluster. So a second rule with the split gets the
+    baseline's cluster of the first rule.
     """
     hashes = sticky_of(config, workload, copy) is not None
     split = without_comments(weighted_clusters(config, workload, copy.limit, hashes=hashes))

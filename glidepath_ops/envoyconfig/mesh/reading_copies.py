@@ -93,11 +93,11 @@ class RouteCopy:
 def copies_of(config: Config, name: str, original: str, ends_after: float = 0) -> list[RouteCopy]:
     """Return the copies of the user's route ``original`` that a workload needs.
 
-    If Envoy does not read the workload's requests, it needs one copy, or two copies with a sticky header.
+    If Envoy does not read the workload's requests, one copy is enough, or two copies with a sticky header.
 
-    ``original``: the name of the route, unique among all routes of the user, so that Envoy reads the requests of
-    workloads which share it only once.
-    ``ends_after``: the route's time limit for a whole answer, in seconds; 0: none.
+    ``original``: the name of the route. It must be unique among all routes of the user, because Envoy reads a request
+    only once for all workloads that share the route. ``ends_after``: the route's time limit for a whole answer, in
+    seconds; 0: none.
     """
     workload = config.workload(name)
     if not reads(config, name):
