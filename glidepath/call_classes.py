@@ -144,7 +144,7 @@ def asks_for_stream(path: str, wanted: object) -> bool:
 def call_class(method: str, path: str, exact: str | None = None, *, upgrade: bool = False) -> CallClass:
     """Return the class of a call. ``path`` may have a query.
 
-    ``exact``: the workload's ``match.path``. Calls with this path are inference, whatever form the path has.
+    ``exact``: the workload's ``match.path``. A POST to this path is inference, even if the path has no known form.
     ``upgrade``: whether the call asks for another protocol (WebSocket).
     """
     if upgrade:

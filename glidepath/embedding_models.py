@@ -56,7 +56,7 @@ def unread_languages(model: str, texts: Mapping[str, int]) -> dict[str, float]:
 
     ``model`` is a value of ``scorer.embedder.model``. ``texts`` maps each language to the number of texts in it. The
     result is empty if the languages of the model are unknown, if there are fewer than 20 texts, or if the model reads
-    all but 5 % of them.
+    more than 95 % of them.
     """
     known, total = known_model(model), sum(texts.values())
     if known is None or not known.languages or total < _LEAST_TEXTS:

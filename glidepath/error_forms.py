@@ -11,7 +11,10 @@ _ANSWERS = ("choices", "output")
 
 
 def is_error_without_the_field(doc: Mapping[str, object]) -> bool:
-    """Return whether a document is an error message. ``message`` alone may be an answer of a custom format."""
+    """Return whether a document is an error message.
+
+    A document with only ``message`` does not count, because it may be an answer in a custom format.
+    """
     keys = doc.keys()
     coded = {"code", "message"} <= keys <= _WITH_A_CODE and str(doc["code"]).lower() not in _CODES_OF_SUCCESS
     failed = (doc.get("success") is False or doc.get("status") == "error") and keys.isdisjoint(_ANSWERS)

@@ -35,7 +35,7 @@ class CostSoFar:
         return CostSoFar(now, cost + (self.in_hour if now == self.hour else 0.0), self.total + cost)
 
     def reason_not_to_spend(self, limits: EvaluatorCost | None, now_ms: int) -> str:
-        """Return the limit that is reached, as text, or "" if none is reached."""
+        """Return the name of the limit that is reached, ``total_cost`` or ``hour_cost``, or "" if none is reached."""
         if limits is None:
             return ""
         if limits.total is not None and self.total >= limits.total:

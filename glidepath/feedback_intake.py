@@ -111,7 +111,7 @@ class FeedbackStore:
     def __init__(
         self, client: RedisClient, workload: str, section: FeedbackSection, shown_s: float = 7 * 86_400
     ) -> None:
-        """``shown_s``: all feedback is kept for this many seconds after the newest one, to be shown with its pairs."""
+        """``shown_s``: the feedback that is kept for display expires this many seconds after the latest feedback."""
         self._client, self._workload, self._section = client, workload, section
         self._shown_ms = round(shown_s * 1000)
         self._keys = WorkloadKeys(workload)

@@ -23,7 +23,7 @@ def json_text(value: object) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Convert an object of a type that JSON does not have to a dict."""
+    """Return a dataclass or a mapping as a dict, because JSON has no such types."""
     if dataclasses.is_dataclass(value):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     return dict(value)

@@ -183,7 +183,10 @@ _FORMS: tuple[tuple[tuple[str, ...], Callable[[Mapping[str, Any]], TokenUsage]],
 
 
 def _unwrapped(answer: bytes) -> bytes:
-    """Return the first and the last events of the model in a Bedrock stream. Return any other answer unchanged."""
+    """Return the model's events near the start and the end of a Bedrock stream, without their base64 encoding.
+
+    Return any other answer unchanged.
+    """
     if _WRAPPED not in answer:
         return answer
     chunks = [_CHUNK.match(answer, place) for place in sorted(set(_places(answer, _WRAPPED)))]

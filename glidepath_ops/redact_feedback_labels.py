@@ -24,7 +24,7 @@ class LabelRedactor:
         return replace(given, label=self.redacted(given.label)[: 2 * MAX_LABEL_CHARS]) if given.label else given
 
     def redacted(self, text: str) -> str:
-        """Return the text redacted. A text that cannot be redacted in time is left out."""
+        """Return the text redacted, or MARK if it cannot be redacted in time."""
         try:
             return self._redactor.redact(text.encode("utf-8", "replace"), "text/plain").decode("utf-8", "replace")
         except NotRedactedError:

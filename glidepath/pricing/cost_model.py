@@ -190,7 +190,10 @@ def _at_baseline(one: WorkloadTraffic, baseline: TrafficCost) -> tuple[Decimal |
 
 
 def _parts_of_backends(workloads: Sequence[WorkloadTraffic]) -> dict[tuple[str, str], Decimal]:
-    """Return the part of a backend's tokens that each workload used, by (workload, backend). The parts add up to 1."""
+    """Return the part of a backend's tokens that each workload used, by (workload, backend).
+
+    The parts of one backend add up to 1.
+    """
     used: dict[str, dict[str, Decimal]] = {}
     for one in workloads:
         for name, traffic in ((one.baseline_name, one.baseline), (one.candidate_name, one.candidate)):

@@ -59,7 +59,7 @@ def routes(console: Console) -> list[Route]:
 
 
 def actor_of(visitor: Visitor, who: str) -> str:
-    """Return the name for the decision log: the person of the session or the proxy, else ``who`` if it is not "".
+    """Return the name for the decision log: ``who`` if a bearer of the token gave it, else the visitor's own name.
 
     Raises InputError if ``who`` is not a valid name.
     """

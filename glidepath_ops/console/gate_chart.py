@@ -118,7 +118,7 @@ def _share(evidence: float) -> float:
 
 
 def _range(verdict: Verdict) -> tuple[float, float]:
-    """Return the ends of the line. They enclose value and limit, and 0 if it is near."""
+    """Return the ends of the line. They enclose the value and the limit, with a margin on both sides."""
     known = [number for number in (verdict.value, verdict.limit) if number is not None]
     if not known:
         return 0.0, 1.0

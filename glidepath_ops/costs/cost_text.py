@@ -39,7 +39,7 @@ def time_text(at_ms: int) -> str:
 
 
 def kind_text(kind: str) -> str:
-    """Return the name of a kind of tokens for people, preceded by the tier if its price was assumed."""
+    """Return the name of a kind of tokens for people, after the name of the tier if that tier has no prices."""
     tier, _, name = kind.rpartition(" ")
     return f"{tier} {_KINDS.get(name, name)}".strip()
 
@@ -171,7 +171,10 @@ def is_ranged(summary: MoneySummary) -> bool:
 
 
 def payback_cells(summary: MoneySummary) -> list[str]:
-    """Return the day of the payback at low, expected and high traffic, or one text if all three are the same."""
+    """Return the day of the payback at low, expected and high traffic.
+
+    Return only the expected one, between empty texts, if all three are the same or no range of the traffic is known.
+    """
     texts = [payback_text(found) for found in summary.paybacks]
     return ["", *texts[1:2], ""] if len(set(texts)) <= 1 or not is_ranged(summary) else texts
 

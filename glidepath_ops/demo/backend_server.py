@@ -117,7 +117,10 @@ class BackendServer:
 
 
 def _share(value: object) -> float:
-    """Return the share of the answers that get a fault. Raises ValueError if it is not above 0 and at most 1."""
+    """Return ``value`` as the share of the answers that get a fault.
+
+    Raises ValueError unless it is above 0 and at most 1.
+    """
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
         raise ValueError(f"not a share: {value!r}")
     return float(value)

@@ -74,7 +74,10 @@ class StateReader:
             await asyncio.sleep(every)
 
     async def put_fault(self, fault: InjectedFault, share: float = 1.0) -> None:
-        """Inject the fault into a share of the candidate's answers. Raises UnreachableError if it refuses the fault."""
+        """Inject the fault into a share of the candidate's answers.
+
+        Raises UnreachableError if the candidate refuses.
+        """
         body = {"fault": fault.value, "share": share}
         async with self.http.put(f"{self.candidate_url}/control/fault", json=body) as response:
             if response.status != 200:

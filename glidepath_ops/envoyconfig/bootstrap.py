@@ -126,7 +126,10 @@ def admin_address(config: Config) -> str:
 
 
 def runtime_layers(config: Config) -> list[Json]:
-    """Return the runtime layers, lowest precedence first: static values, RTDS (if it sets the weights), and admin."""
+    """Return the runtime layers, the lowest precedence first.
+
+    They are static values, weights by RTDS (with ``envoy.actuator: rtds``), the leases of splits, and the admin layer.
+    """
     values: dict[str, Any] = {_REGEX_SIZE: _LARGEST_REGEX}
     for name, workload in config.workloads.items():
         values |= {runtime_keys.weight_key(name, cluster): w for cluster, w in start_weights(config, name).items()}

@@ -59,7 +59,7 @@ def routed_headers(levels: Sequence[Json], names: Collection[str], place: str) -
 
 
 def joined_rules(levels: Sequence[Json]) -> Json:
-    """Return the header rules of one route that has the same effect on requests as all ``levels`` together."""
+    """Return rules for one route that have the same effect on a request's headers as the rules of all ``levels``."""
     removed: list[str] = []
     added: list[Json] = []
     for level in levels:

@@ -226,7 +226,10 @@ def _refuse_filters_of_baseline(static: yaml.Node, config: Config, added: Iterab
 def _routed_headers(
     config: Config, added: Iterable[tuple[yaml.Node, Sequence[AddedRoute]]], name: str
 ) -> dict[str, Mapping[str, RoutedHeader]]:
-    """Return, by aggregate cluster, the effect of the user's routes on headers. All routes to a cluster must agree."""
+    """Return, by aggregate cluster, the effect of the user's routes on headers.
+
+    Raises InputError if two routes to the same cluster have different effects.
+    """
     found: dict[str, Mapping[str, RoutedHeader]] = {}
     for one in (one for _, routes in added for one in routes):
         if not (one.continues and one.splits and config.workload(one.workload).fallback):

@@ -56,7 +56,10 @@ def _host_pattern(host: str) -> str:
 
 
 def other_models_excluded(rule: Match) -> list[Json]:
-    """Return the HeaderMatchers that exclude POSTs with other models than the workload's (for the default route)."""
+    """Return the HeaderMatchers that exclude POSTs if the workload has a ``model``.
+
+    A POST that is not yet matched then has another model, so the default route serves it.
+    """
     return [] if rule.model is None else [method_header(METHOD, inverted=True)]
 
 

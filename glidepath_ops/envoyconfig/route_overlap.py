@@ -107,7 +107,7 @@ def regex_matches(pattern: str, text: str) -> bool | None:
 
 
 def _by_start(literal: str, rule: Match) -> Overlap:
-    """Return whether a path that starts with ``literal`` can be one of the workload's."""
+    """Return SOME if a path that starts with ``literal`` can be one of the workload's, else NONE."""
     ours = rule.path or (rule.path_prefix or "").rstrip("/")
     return (
         Overlap.SOME if ours.startswith(literal) or (rule.path is None and literal.startswith(ours)) else Overlap.NONE

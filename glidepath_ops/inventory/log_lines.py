@@ -232,7 +232,10 @@ def _first(entry: Mapping[str, Any], names: Iterable[str]) -> Any:
 
 
 def _number(entry: Mapping[str, Any], names: Iterable[str], default: float) -> float:
-    """Return a number that is not negative. It may be written as text, as Envoy does; "-" means no value."""
+    """Return the value of the first of ``names`` as a number that is not negative, else ``default``.
+
+    The value may be written as text, as Envoy does; "-" means no value.
+    """
     value = _first(entry, names)
     if isinstance(value, str):
         try:

@@ -160,7 +160,7 @@ def _numbers_of_bars(bars: Bars) -> Table:
 
 
 def number_text(value: float | None) -> str:
-    """Return a number for a chart's table. From 1,000 on it has two decimals, as amounts of money have."""
+    """Return a number for a chart's table. From 1,000 on, it has two decimals unless it is whole."""
     if value is None:
         return "–"
     if abs(value) < 1000:

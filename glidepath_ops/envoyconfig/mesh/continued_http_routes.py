@@ -254,7 +254,7 @@ def _is_narrow(rule: RouteRule, ours: Sequence[Json]) -> bool:
 
 
 def _forced(rule: RouteRule) -> list[Insertion]:
-    """Return the insertion of a filter into the backendRef of a rule that serves only the workload already."""
+    """Return the insertion of a filter into the backendRef of a rule that already serves only the workload."""
     reference = items(child(rule.node, "backendRefs"))[0]
     filters = child(reference, "filters")
     if filters is not None and items(filters):

@@ -101,7 +101,7 @@ def gateway_resources(config: Config, target: GatewayTarget, routes: GatewayRout
 
 
 def _refuse_leases(config: Config, routes: GatewayRoutes) -> None:
-    """Raise ConfigError if a split needs a lease but no route of the user serves the requests while it has none."""
+    """Raise ConfigError if a split needs a lease but no route of the user would serve the requests without a lease."""
     for name in leased_workloads(config):
         one = routes.continued.get(name)
         if one is None or not one.is_copy:
