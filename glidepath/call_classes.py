@@ -91,7 +91,7 @@ MULTIPART_CALLS = ("/audio/transcriptions", "/audio/translations", "/images/edit
 # Responses, and Gemini's Interactions. Calls below these paths are about a stored answer.
 STORED_BY_DEFAULT = ("/responses", "/interactions")
 # The same, and calls that can need other state of one server: of Ollama (``context``), and of the first version of
-# Cohere's API (``conversation_id``). Further calls can, too, but rarely do.
+# Cohere's API (``conversation_id``). Other calls rarely need such state.
 CALLS_WITH_STATE = (*STORED_BY_DEFAULT, "/api/generate", "/v1/chat")
 # A path with one of these segments changes something on the server, or reads what such a call has left there.
 MANAGEMENT_SEGMENTS = (

@@ -207,7 +207,7 @@ ARRIVED_BY_ENVOY = f"{PREFIX}:access_log:by_envoy"
 UNSEEN_ENTRIES = f"{PREFIX}:access_log:unseen"
 # String: the random key of the fingerprints of callers (glidepath/inventory/callers.py).
 INVENTORY_KEY = f"{PREFIX}:inventory:key"
-# String: there in the Redis of `glidepath demo` only, so that a report says that its prices are invented.
+# String: exists only in the Redis of `glidepath demo`. Because of it, a report says that its prices are invented.
 DEMO_MARK = f"{PREFIX}:demo"
 
 

@@ -25,7 +25,7 @@ class ServiceTier(StrEnum):
     """The tier in which a provider served a request, as its answer says. Each tier has its own prices."""
 
     STANDARD = "standard"
-    BATCH = "batch"  # at the provider's leisure: batch, flex
+    BATCH = "batch"  # answered when the provider has free capacity: batch, flex
     PRIORITY = "priority"
 
 

@@ -176,13 +176,13 @@ class Backend(Section):
     max_requests: int = Field(default=1024, ge=1, le=MOST)
     max_pending: int = Field(default=256, ge=1, le=MOST)  # maximum requests that wait for a connection
     outlier_detection: OutlierDetection | None = None  # when Envoy stops using it as a candidate; absent: never
-    # What the backend can serve. As a candidate, it gets no request and no copy beyond it (glidepath/eligibility.py).
+    # What the backend can serve. A candidate gets no other requests and no other copies (glidepath/eligibility.py).
     context: int | None = Field(default=None, ge=1, le=MOST)  # maximum length of prompt and answer together, in tokens
     modalities: tuple[Modality, ...] | None = None  # modalities besides text that it reads and writes; absent: all
     tools: bool = True  # whether it can call tools
     max_body: Size | None = Field(default=None, ge=1)  # maximum length of a request's body
     foreign_reasoning: Literal["accepts", "refuses", "strip"] = "accepts"  # for others' reasoning; see above
-    quota: Quota | None = None  # its provider's limits: no step may exceed them, now or after a rollback
+    quota: Quota | None = None  # its provider's limits: no step is taken if it, or its rollback, would exceed them
     price: BackendPrice | None = None
     contract: Contract | None = None  # contract with its provider; absent: none to renew
     hardware: Literal["own", "provider"] | None = None  # owner of the hardware, for the report; absent: not declared

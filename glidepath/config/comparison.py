@@ -18,7 +18,7 @@ Task = Literal["chat", "generation", "classification", "extraction", "tools", "e
 FREE_TEXT: tuple[Task, ...] = ("chat", "generation", "auto")  # tasks whose right answers may differ in wording
 
 # Signals about the content. Their weights were learned from labelled pairs (glidepath/agreement_weights.json).
-# The weight of such a signal here scales how much of it counts.
+# The weight that the configuration gives to such a signal multiplies its effect.
 CONTENT_SIGNALS = ("numbers", "negation", "swapped_words", "names", "omission", "wording", "code", "final_answer")
 
 # Signal → its weight. For a signal about form: the share by which its full effect lowers the agreement

@@ -186,7 +186,7 @@ class LatencyGateConfig(GateConfig):
     []`` means no gate.
     """
 
-    quantile: Quantile = "p99"  # p95 needs a fifth as many requests, and per_token less than a tenth
+    quantile: Quantile = "p99"  # p95 needs a fifth of the requests, and the signal per_token less than a tenth
     max_ratio: float = Field(default=1.2, ge=0.01, le=1000)
     signal: Literal["total", "ttft", "per_token"] = "total"
 

@@ -30,11 +30,11 @@ Generated from the code by `make reference`; a test fails when it is out of date
 the alerts: [monitor.md](../how-to/monitor.md).
 
 Each process serves them at `/metrics` for Prometheus: extproc at `extproc.metrics`, the scorer at `scorer.metrics`, the
-console at `console.listen`. A scrape reads what the process holds in any case, so no request and no step waits for it.
+console at `console.listen`. A scrape reads data that the process holds anyway, so no request and no step waits for it.
 Units are seconds, bytes and ratios from 0 to 1. No label holds a user, a session, a path, a prompt or an answer.
 
 Counters begin at 0 when a process starts, except those that say "since the beginning": the leading scorer stores them.
-What several processes count must be added up, as in
+Add up the counts of several processes, as in
 `sum by (workload, side) (rate(glidepath_extproc_requests_total{origin="live"}[5m]))`. Each metric of the leading scorer
 has one series, from whichever scorer leads: `max by (workload) (glidepath_share_asked_ratio)`.
 """
@@ -66,7 +66,7 @@ LABELS: Mapping[str, str] = {
     "loop": _codes(("scoring", "steering")),
     "match": values_of(FeedbackMatch),
     "origin": values_of(Origin),
-    "outcome": "what the evaluator or the verifier said, or why it said nothing: [evaluator.md](evaluator.md),"
+    "outcome": "the result of the evaluator or the verifier, or why there is none: [evaluator.md](evaluator.md),"
     " [verifier.md](verifier.md)",
     "phase": values_of(Phase),
     "python": "a version",
@@ -74,7 +74,7 @@ LABELS: Mapping[str, str] = {
     "reason": f"of coverage: {values_of(Coverage)}, and the same with `noise_` for noise pairs; of pairs without a"
     " score: [score-loop.md](score-loop.md); of pinned requests: [extproc.md](extproc.md)",
     "result": "`ok`, `client_abort`, or the kind of error of [extproc.md](extproc.md); of checks, rescues, served"
-    " requests and of what goes to OpenTelemetry, as their descriptions say",
+    " requests and of exports to OpenTelemetry: see their descriptions",
     "route": "a route of the console",
     "seen": _codes(("log", "body", "unread", "dropped", "failed")),
     "side": values_of(Side),
