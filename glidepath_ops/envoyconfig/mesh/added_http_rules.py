@@ -186,9 +186,9 @@ def appended(route: ObjectNode, added: Sequence[_AddedRule]) -> Insertion:
     if node is None or len(items(node)) + len(added) > MOST_RULES:
         raise InputError(
             f"{route.place()}: has too many rules for {len(added)} more (maximum: {MOST_RULES}); split it. A workload "
-            "needs one rule, two with sticky: {header: …}, or several if Envoy must read its requests. It need not "
-            "with sticky: {header: …} and, for a path_prefix, the Responses API, /api/generate or /v1/chat, "
-            "stateless: true"
+            "needs one rule, two with sticky: {header: …}, or several if Envoy must read its requests. Envoy need not "
+            "read them with sticky: {header: …}; for a path_prefix, the Responses API, /api/generate or /v1/chat, set "
+            "stateless: true as well"
         )
     return Insertion(node, [one.rule for one in added])
 

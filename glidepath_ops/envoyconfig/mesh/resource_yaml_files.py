@@ -37,8 +37,8 @@ def refuse_without_workloads(config: Config) -> None:
     """Raise ConfigError if there is no workload, because resources for a mesh exist only for workloads."""
     if not config.workloads:
         raise ConfigError(
-            "workloads: is missing: a mesh cannot be observed without one; before that, let your proxies write their "
-            "access log as JSON lines, and read it with `glidepath inventory --from FILE`"
+            "workloads: is missing: a mesh cannot be observed without one; to find workloads, let your proxies write "
+            "their access log as JSON lines, and read it with `glidepath inventory --from FILE`"
         )
 
 
