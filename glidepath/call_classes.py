@@ -166,8 +166,8 @@ def call_class(method: str, path: str, exact: str | None = None, *, upgrade: boo
 def may_be_copied(method: str, path: str, exact: str | None = None) -> bool:
     """Return whether a call may be copied in order to compare the answers.
 
-    It must be an inference call whose answers the extractors can read. If its path is ``exact`` and has no known form,
-    it may be copied as well: the format of the answers is then recognised from their bodies.
+    It must be an inference call whose answers the extractors can read. A call whose path is ``exact`` and has no known
+    form may be copied as well. The format of its answers is then recognised from their bodies.
     """
     if call_class(method, path, exact) is not CallClass.INFERENCE:
         return False

@@ -1,8 +1,8 @@
 """Finds answers that failed although their status is 2xx or 3xx, such as a stream with an error, or a web page.
 
-The work is bounded, so extproc can do it for every captured answer: one search through the body, and the parsing of one
-JSON document of at most ``DOCUMENT`` bytes, or of the last ``EVENTS`` events of a stream. If these bounds do not allow
-a decision, the answer counts as not failed. docs/reference/answer-faults.md describes the kinds.
+The work is bounded, so extproc can check every captured answer. It consists of one search through the body, and of
+parsing one JSON document of at most ``DOCUMENT`` bytes or the last ``EVENTS`` events of a stream. If these bounds do
+not allow a decision, the answer counts as not failed. docs/reference/answer-faults.md describes the kinds.
 """
 
 from __future__ import annotations
@@ -253,7 +253,7 @@ def _ends(event: _Event) -> bool:
 
 
 def _is_known(event: _Event) -> bool:
-    """Return whether the event belongs to a streaming format of which we know how a stream ends."""
+    """Return whether the event belongs to a streaming format whose last event is known."""
     doc = event.doc
     kind = doc.get("type", doc.get("event_type", event.name))
     named = isinstance(kind, str) and (kind in _ANTHROPIC + _COHERE or kind.startswith("response."))

@@ -76,11 +76,14 @@ class Feedback:
 
 
 def parse_feedback(raw: Mapping[str, Any]) -> GivenFeedback:
-    """Return the feedback in a JSON object.
+    """Return the feedback in a JSON object. Raises InputError for any other object.
 
-    The keys are ``request_id``; at most one of ``score`` (a number from 0 to 1, "up" or "down"), ``thumbs`` ("up" or
-    "down") and ``success`` (true or false); ``label``, which needs no score; and, if known, ``user`` and ``workload``.
-    Raises InputError for any other object.
+    - ``request_id``: required
+    - ``score``: a number from 0 to 1, "up" or "down"
+    - ``thumbs``: "up" or "down", instead of ``score``
+    - ``success``: true or false, instead of ``score``
+    - ``label``: a text; it needs no score
+    - ``user``, ``workload``: optional
     """
     unknown = sorted(set(raw) - set(KEYS))
     if unknown:

@@ -22,7 +22,7 @@ def is_streamed(content_type: str) -> bool:
 def waited(request_end: float | None, answer_at: float | None) -> float | None:
     """Return the time from the end of the request to an event of its answer, in the unit of the arguments.
 
-    Return None if one of the two times is None (unknown), or if the event came before the end of the request: such a
+    Return None if one of the two times is None (unknown), or if the event came before the end of the request. Such a
     time would depend on how fast the client sends. The result is never negative.
     """
     if request_end is None or answer_at is None or answer_at < request_end:

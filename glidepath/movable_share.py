@@ -1,9 +1,11 @@
 """The share of a workload's requests that can move to the candidate at all, estimated from the copies of its requests.
 
-Three kinds of requests cannot move: the candidate refuses them although the baseline answers (``capability``), it
-declares that it cannot serve them (``ineligible_…``), or they need the state of the baseline (``needs_state``). If
-Envoy itself keeps such requests at the baseline (``pinned_…``), all of them are counted, and the copies are a sample of
-the others. See ADR 0313.
+Three kinds of requests cannot move. The candidate refuses them although the baseline answers (``capability``). The
+candidate declares that it cannot serve them (``ineligible_…``). Or they need the state of the baseline
+(``needs_state``).
+
+If Envoy itself keeps such requests at the baseline (``pinned_…``), all of them are counted, and the copies are a sample
+of the other requests. See ADR 0313.
 """
 
 from __future__ import annotations

@@ -117,8 +117,8 @@ class WorkloadKeys:
     def feedback_notes(self) -> str:
         """Hash with a TTL: the digest of a request id → the feedback on it, for pages that show the pair.
 
-        A field that ends in ``:label`` is the label. See stored_feedback.py. ``feedback.shown`` limits the number of
-        fields.
+        A field whose name ends in ``:label`` has the label. See stored_feedback.py. ``feedback.shown`` limits the
+        number of fields.
         """
         return self._key("feedback:notes")
 

@@ -29,7 +29,10 @@ def most_similar(wrong: str, names: Iterable[str]) -> str:
 
 
 def first_of_many(names: Iterable[str]) -> str:
-    """Return the names, separated by commas. From more than 20, return the first 20 and the number of the others."""
+    """Return the names, separated by commas.
+
+    If there are more than 20, return the first 20 and the number of the others.
+    """
     names = list(names)
     more = len(names) - _SHOWN_NAMES
     return ", ".join(names[:_SHOWN_NAMES]) + (f" and {more} more" if more > 0 else "")

@@ -34,8 +34,8 @@ class TokenUsage:
     """The tokens of one answer, or the sum over several answers with the same source and tier.
 
     - ``input``: all tokens of the prompt
-    - ``cached_read``, ``cached_write``, ``cached_write_1h``, ``audio_input``: parts of ``input``: read from the
-      provider's prompt cache, written to it for minutes, written to it for an hour, and audio
+    - ``cached_read``, ``cached_write``, ``cached_write_1h``, ``audio_input``: the parts of ``input`` that were read
+      from the provider's prompt cache, written to it for minutes, written to it for an hour, or are audio
     - ``output``: all tokens that the model wrote
     - ``reasoning``, ``audio_output``: parts of ``output``
     - ``answers``: the number of answers with these tokens

@@ -18,7 +18,7 @@ class UnseenRecord:
     ``produced``: the entries that all Envoys wrote or dropped, by their own counters.
     ``unseen``: the minimum number of them that reached no extproc. No gate knows their outcomes.
     ``silent``: the Envoys whose counters cannot be read, as text.
-    ``lost_ms``: when ``unseen`` was last seen to grow; 0 if that is unknown.
+    ``lost_ms``: when ``unseen`` grew for the last time; 0 if this is unknown.
     """
 
     produced: int = 0

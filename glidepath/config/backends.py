@@ -140,19 +140,20 @@ class Backend(Section):
     For these workloads, the default of ``answer_timeout`` is 10 minutes, unless ``first_byte_timeout`` is set. In all
     other cases, ``first_byte_timeout`` applies to all answers.
 
-    A candidate with its own credential gets only those headers of clients that Glidepath knows to hold no credential,
-    session or address, such as content-type, user-agent and anthropic-beta, and the headers in ``pass_headers``: names,
-    or beginnings such as ``x-acme-*``. A candidate without any credential, and a baseline with its own credential, get
-    all headers except those with a credential, unless ``pass_headers`` is set.
+    A candidate with its own credential gets only two kinds of clients' headers: those that Glidepath knows to hold no
+    credential, session or address (such as content-type, user-agent and anthropic-beta), and those in ``pass_headers``.
+    An entry of ``pass_headers`` is a name, or the beginning of names, such as ``x-acme-*``. A candidate without any
+    credential, and a baseline with its own credential, get all headers except those with a credential, unless
+    ``pass_headers`` is set.
 
     With ``model: keep``, as without ``model``, a request keeps the model's name that the client sent. So the backend
     must serve its model under this name, and then its answers have this name too.
 
-    When a conversation changes its side, its requests contain reasoning that the other server has signed or encrypted,
-    and ids of tool calls that the other server has made. ``foreign_reasoning`` says what the backend does with them.
-    With ``refuses``, a candidate gets no request with signed reasoning. Use it for a candidate that does not sign
-    reasoning itself. With ``strip``, Envoy removes the reasoning and gives the calls ids that every server accepts. For
-    a candidate and for a rescue, Envoy always does so. For a baseline, or a candidate without fallback, Envoy does so
+    When a conversation changes its side, its requests contain data that the other server has made: reasoning that is
+    signed or encrypted, and ids of tool calls. ``foreign_reasoning`` says what the backend does with these data. With
+    ``refuses``, a candidate gets no request with signed reasoning. Use it for a candidate that does not sign reasoning
+    itself. With ``strip``, Envoy removes the reasoning and gives the calls ids that every server accepts. For a
+    candidate and for a rescue, Envoy always does so. For a baseline, or a candidate without fallback, Envoy does so
     only after the backend has refused the request with 400, 404 or 422.
     """
 
@@ -215,7 +216,7 @@ class Backend(Section):
         return self
 
     def whole_answer_timeout(self, *, is_read: bool) -> float:
-        """Return the time limit for an answer that is not streamed, in seconds.
+        """Return the time limit in seconds for an answer that is not streamed.
 
         ``is_read``: whether Envoy reads the workload's requests.
         """

@@ -1,7 +1,7 @@
 """Parse a cron line of five fields, and compute the moments at which it matches in a time zone, as Debian's cron does.
 
 The two clock changes of daylight saving time need rules. A line with a fixed time of day (neither minute nor hour
-begins with ``*``) matches once a day: if the clock skips that time, the line matches at the end of the gap; if the
+begins with ``*``) matches once a day. If the clock skips that time, the line matches at the end of the gap. If the
 clock repeats that time, the line matches the first time only. Any other line follows the clock: it matches twice in a
 repeated hour and never in a skipped hour. Source: cron(8) of Debian, "daylight saving time". See ADR 0114.
 """

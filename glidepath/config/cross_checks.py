@@ -165,7 +165,7 @@ def _preference_without_evaluator(config: Config, name: str, workload: Workload)
 
 
 def _correctness_without_truth(config: Config, name: str, workload: Workload) -> Iterator[Problem]:
-    """Report a correctness gate that cannot know which answers of its workload are right."""
+    """Report a correctness gate in a workload without any evidence of which answers are right."""
     given = workload.gates.correctness is not None and "correctness" in workload.gates.model_fields_set
     if given and workload.scoring.verifier is None and workload.task not in (*EXACT_TASKS, *FREE_TEXT):
         message = f"has no effect on answers of task {workload.task} without a verifier; add scoring.verifier"

@@ -178,12 +178,12 @@ class LatencyGateConfig(GateConfig):
     """A limit on latency.
 
     A quantile of the candidate's latency must be at most ``max_ratio`` times the same quantile of the baseline's.
-    ``signal`` selects the latency: the ``total`` time of an answer, the time to the first token of a streamed answer
-    (``ttft``), or the total time divided by the number of tokens (``per_token``).
+    ``signal`` selects the latency. ``total`` is the time of a whole answer, ``ttft`` the time to the first token of a
+    streamed answer, and ``per_token`` the total time divided by the number of tokens.
 
-    Without ``latency``, the gates depend on the workload's ``task``: ``chat`` and ``generation`` compare the 95th
-    percentiles of ``per_token`` and ``ttft``, every other task compares the 95th percentiles of ``total``. ``latency:
-    []`` means no gate.
+    Without ``latency``, the gates depend on the workload's ``task``. ``chat`` and ``generation`` compare the 95th
+    percentiles of ``per_token`` and of ``ttft``. Every other task compares the 95th percentiles of ``total``.
+    ``latency: []`` means no gate.
     """
 
     quantile: Quantile = "p99"  # p95 needs a fifth of the requests, and the signal per_token less than a tenth

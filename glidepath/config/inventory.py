@@ -35,8 +35,9 @@ class InventorySection(Section):
 
     With this section, Envoy reports all its requests, even without any workload.
 
-    Only counts are stored, no bodies and no credentials. A caller is the value of one of the headers ``callers``, or
-    else a fingerprint of the credential: a digest with a key that only Redis or the configuration has.
+    Only counts are stored, no bodies and no credentials. A caller is the value of one of the headers ``callers``.
+    Without such a header, it is a fingerprint of the credential: a digest with a key that only Redis or the
+    configuration has.
     """
 
     sample: Percent = 100  # inference calls without a workload: the percentage whose bodies are read

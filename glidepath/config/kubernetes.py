@@ -55,8 +55,8 @@ class HttpRouteSection(Section):
 class KubernetesSection(Section):
     """The Kubernetes API server, for workloads with an ``actuator``. In a pod, the defaults are right.
 
-    ``api`` is the server's URL. The default is the API server of the cluster in which the scorer runs. http:// is meant
-    for `kubectl proxy`, so it is allowed only for loopback addresses, and the token is not sent there.
+    ``api`` is the server's URL. The default is the API server of the cluster in which the scorer runs. A URL with
+    http:// is meant for `kubectl proxy`. It is allowed only for loopback addresses, and the token is not sent there.
     """
 
     api: BaseUrl | None = None

@@ -107,8 +107,8 @@ class RampSection(Section):
     this load.
 
     After ``idle_after`` without a request, a copy or a probe, the candidate counts as cold again. The next step then
-    waits until requests have come for ``warm_up_time``, and the latency gates ignore the first ``warm_up`` answers of
-    the ten minutes after the idle time, but never more answers than they judge. Clients' requests go to the candidate
+    waits until requests have come for ``warm_up_time``. In the ten minutes after the idle time, the latency gates
+    ignore the first ``warm_up`` answers, but never more answers than they judge. Clients' requests go to the candidate
     as before, so that no conversation changes its side. ``probes`` keep an idle candidate warm.
     """
 

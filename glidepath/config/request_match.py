@@ -86,7 +86,7 @@ class Match(Section):
         """Return a sort key that is larger for more specific conditions.
 
         The parts of the key are, in this order: whether there is a host, the number of headers, whether the path is
-        exact, the length of the path, the kind of condition on the model, and its length.
+        exact, the length of the path, the kind of condition on the model, and the length of this condition.
         """
         path = self.path or self.path_prefix or ""
         model = self.model.specificity if self.model is not None else (0, 0)

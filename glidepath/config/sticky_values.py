@@ -15,10 +15,10 @@ class Sticky(Section):
     baseline to the candidate.
 
     ``body`` is a key of the request's body: ``user``, ``prompt_cache_key``, or a key of ``metadata`` such as
-    ``metadata.user_id``. With ``conversation: true``, and with ``body`` if a request lacks this key, the request is
-    sticky by its conversation: by a hash of its messages up to the first message of the user. (Later requests of a
-    conversation repeat these messages.) With ``random: true`` no request is sticky. With ``route: true`` a hash policy
-    of your own route decides.
+    ``metadata.user_id``. With ``conversation: true``, a request is sticky by its conversation: by a hash of its
+    messages up to the first message of the user. (Later requests of a conversation repeat these messages.) With
+    ``body``, the same applies to a request that lacks this key. With ``random: true`` no request is sticky. With
+    ``route: true`` a hash policy of your own route decides.
 
     Without this section, tasks with conversations (chat, tools, auto) are sticky by conversation, and the gates never
     rely on random assignment.

@@ -15,7 +15,7 @@ class OtelSection(Section):
     """The telemetry that extproc and the scorer send to an OpenTelemetry collector by OTLP. Needs the extra otel.
 
     Without this section, nothing is sent. ``endpoint``, ``protocol`` and ``timeout`` default to the values of
-    OpenTelemetry's standard environment variables, and all other settings come only from these variables:
+    OpenTelemetry's standard environment variables. All other settings come only from such variables:
     OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_HEADERS (put credentials there), OTEL_SERVICE_NAME,
     OTEL_TRACES_SAMPLER, and so on. No request or answer is sent, only numbers, names and ids.
     """

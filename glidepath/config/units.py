@@ -67,8 +67,8 @@ def parse_share(value: Any) -> float:
 def parse_percent(value: Any) -> float:
     """Return a percent as a number from 0 to 100. ``value`` is a number, or a text with or without a percent sign.
 
-    Raises ValueError if ``value`` is not a percent, or is a number between 0 and 1 without a percent sign, which may be
-    meant as a share (0.5 for one half).
+    Raises ValueError if ``value`` is not a percent, or is a number between 0 and 1 without a percent sign. Such a
+    number may be meant as a share (0.5 for one half).
     """
     expected = "a percent from 0 to 100, such as 5 or 0.5%"
     number, unit = _split(value, {"%": 1}, expected)

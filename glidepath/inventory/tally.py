@@ -125,7 +125,7 @@ COUNTERS = (
 
 
 def shape_name(modalities: Iterable[str], *, tools: bool) -> str:
-    """Return the name of a shape, such as ``image+tools``, or ``text`` for neither other modalities nor tools."""
+    """Return the name of a shape, such as ``image+tools``, or ``text`` without other modalities and tools."""
     parts = [*sorted(modalities), *(["tools"] if tools else [])]
     return "+".join(parts) or "text"
 

@@ -108,7 +108,7 @@ def _at_candidate(costs: WorkloadCosts) -> Decimal | None:
 class Payback:
     """The time at which the savings cover the cost of the migration.
 
-    ``on``: the day. If it is None, ``reason`` says why: never, or unknown.
+    ``on``: the day. If it is None, ``reason`` says why there is no day.
     ``net``: the savings so far minus the one-time cost of the migration; None: unknown.
     """
 

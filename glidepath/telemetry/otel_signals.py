@@ -41,7 +41,10 @@ _STREAM = "text/event-stream"
 
 
 class SdkMessages(logging.Handler):
-    """Keeps the latest log message of OpenTelemetry's packages, which would otherwise print each one as plain text."""
+    """Keeps the latest log message of OpenTelemetry's packages.
+
+    Otherwise these would print each message as plain text.
+    """
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)

@@ -48,7 +48,7 @@ def resource(part: str) -> Resource:
 
 
 def exporters(section: OtelSection) -> Exporters:
-    """Return the exporters of the configured protocol. For settings that are absent, the standard variables apply.
+    """Return the exporters of the configured protocol. OpenTelemetry's variables apply to absent settings.
 
     Raises ConfigError if a variable is invalid.
     """

@@ -74,9 +74,9 @@ def command(
     """Propose gate thresholds from the scores of stored pairs.
 
     The output is a fragment of glidepath.yaml with comments that give the reasons. The quality threshold follows from
-    the noise floor (how well two answers of the baseline to the same request agree), or from the candidate's agreement
-    with the baseline if no noise floor was measured. The latency threshold follows from the variation of the baseline's
-    latencies.
+    the noise floor: how well two answers of the baseline to the same request agree. If no noise floor was measured, it
+    follows from the candidate's agreement with the baseline. The latency threshold follows from the variation of the
+    baseline's latencies.
 
     With --labels, nothing is proposed. Instead, the weights of the signals in the agreement score are fitted to
     judgements of people. The output shows how well the score follows the judgements, with the shipped weights and with

@@ -20,8 +20,8 @@ _MOST_LABELS, _MOST_RESULTS = 1000, 2000  # about 800 KB of results
 class PeopleAgreement:
     """The number of pairs that both a person and the evaluator judged, and how often they agree.
 
-    They agree in two cases: a person calls the candidate's answer acceptable and the evaluator does not prefer the
-    baseline's, or a person calls it not acceptable and the evaluator prefers the baseline's.
+    They agree if the person calls the candidate's answer acceptable and the evaluator does not prefer the baseline's.
+    They also agree if the person calls it not acceptable and the evaluator prefers the baseline's.
     """
 
     pairs: int = 0

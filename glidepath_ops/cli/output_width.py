@@ -13,7 +13,7 @@ WIDE_TABLE = 200  # columns of a table that would be hard to read in 80
 def output_console(piped: int = PIPED_WIDTH, *, stderr: bool = False) -> Console:
     """Return the console of standard output, or of standard error.
 
-    In a file or a pipe it has ``piped`` columns, unless the environment variable COLUMNS says otherwise.
+    In a file or a pipe it has ``piped`` columns, unless the environment variable COLUMNS gives another width.
     """
     console = Console(highlight=False, stderr=stderr)
     if console.is_terminal:

@@ -131,7 +131,7 @@ def show(
 ) -> None:
     """Show one pair: the request, both answers side by side, the signals, and the reason if there is no score.
 
-    The texts are redacted as the configuration says. With --json, the result has the fields of `pairs export`.
+    The texts are shown as they are stored: after redaction. With --json, the result has the fields of `pairs export`.
     """
 
     async def work(settings: Config, redis: RedisClient) -> _Shown:
@@ -247,7 +247,7 @@ def forget(
 ) -> None:
     """Remove the labels of a workload, and the pairs that were kept because of a decision or a label.
 
-    The other stored pairs expire as the retention section says.
+    The other stored pairs expire by the limits of the retention section.
     """
 
     async def work(settings: Config, redis: RedisClient) -> int:

@@ -177,9 +177,9 @@ def render_istio(
     """Write Istio's EnvoyFilter, and a patch that adds extproc to the proxies' pods.
 
     The EnvoyFilter splits the traffic of some routes of your VirtualService between the baseline and the candidate.
-    Such a route must serve only the requests of one workload. --into adds such routes to your file: for each of your
-    routes that serves a workload, a copy that is limited to the workload's requests. The rest of the file stays exactly
-    as it is. --remove restores the original file.
+    Such a route must serve only the requests of one workload. --into adds such routes to your file. Before each of your
+    routes that serves a workload, it inserts a copy that is limited to the workload's requests. The rest of the file
+    stays exactly as it is. --remove restores the original file.
     """
     if remove:
         restore_files([into] if into else [], dry_run=dry_run)

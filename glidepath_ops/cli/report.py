@@ -43,10 +43,15 @@ def command(
 ) -> None:
     """Write the case for a migration, for engineering, finance, legal and procurement, as one document.
 
-    The chapters are engineering (quality, latency, errors, incidents, drills), finance (spent, saved, monthly costs,
-    payback), legal (which data went where, what is stored, redaction) and procurement (alternatives, contracts). The
-    report contains no requests and no full answers. It contains short excerpts of answers only if redaction.excerpts
-    keeps them. The HTML file needs no network.
+    The report has these chapters:
+
+    - engineering: quality, latency, errors, incidents, drills
+    - finance: spent, saved, monthly costs, payback
+    - legal: which data went where, what is stored, redaction
+    - procurement: alternatives, contracts
+
+    The report contains no requests and no full answers. It contains short excerpts of answers only if
+    redaction.excerpts keeps them. The HTML file needs no network.
     """
     check_output(output, "--output")
     back_s = None if since is None else quantity_of("--since", since, parse_duration)

@@ -38,8 +38,8 @@ def command(
     """Show the candidate's share, the phase and the gates of each workload.
 
     Gates, errors by kind and coverage are shown only with --workload, or if at most three workloads are configured.
-    Below 120 columns, lines are shown instead of tables. Output to a file or a pipe is 80 columns wide, or as wide as
-    the variable COLUMNS says.
+    Below 120 columns, lines are shown instead of tables. Output to a file or a pipe is 80 columns wide, unless the
+    variable COLUMNS gives another width.
     """
 
     async def work(settings: Config, redis: RedisClient) -> FleetReading:

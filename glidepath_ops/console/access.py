@@ -164,8 +164,8 @@ def host_of(host: str) -> str:
 def forged(facts: ArrivingRequest) -> str:
     """Return why a request that changes something may come from another site's page; "" if it cannot.
 
-    A page of another site can make a browser send the session cookie, but not a header of its own: the browser first
-    asks the console for permission (CORS), which the console never gives. See ADR 0321.
+    A page of another site can make a browser send the session cookie, but no additional header. For such a header, the
+    browser first asks the console for permission (CORS), and the console never gives it. See ADR 0321.
     """
     if facts.headers.get(ACT_HEADER) != ACT_VALUE:
         return f"the header {ACT_HEADER}: {ACT_VALUE} is missing"

@@ -1,7 +1,7 @@
 """``POST /feedback``: users' feedback on single answers, sent by the application that knows the answers' request ids.
 
-The input is limited: by the size of the body, by ``console.feedback_rate``, and by the number of requests that wait
-until extproc has stored the request that just ended. See docs/reference/feedback.md.
+Three limits protect the console: the size of the body, ``console.feedback_rate``, and the number of calls that wait. A
+call waits if extproc has not yet stored the request that the feedback is about. See docs/reference/feedback.md.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ One loop reads and renders each view once a second while at least one page shows
 the number of open pages changes neither the reads of Redis nor the work of the scorer. A page that reads too slowly
 skips some versions, and gets the newest.
 
-Besides the view, a page gets the event ``trouble`` with the reason while the view cannot be rendered, and at least
-every PING_S seconds the event ``alive``. So the page can say that it shows an old state.
+A page gets two other events: ``trouble`` with the reason while the view cannot be rendered, and ``alive`` at least
+every PING_S seconds. So the page can say that it shows an old state.
 """
 
 from __future__ import annotations

@@ -289,7 +289,7 @@ class PairIndexes:
                 del self._loading[index.workload]
 
     def forget(self, workload: str) -> None:
-        """Drop the workload's index, because somebody erased results. The next search reads the stream again."""
+        """Drop the workload's index, because results have been erased. The next search reads the stream again."""
         self._indexes.pop(workload, None)
 
     def _evict(self, keep: str) -> None:

@@ -32,7 +32,7 @@ class PairQuery:
     given: Mapping[str, str]
 
     def link(self, **more: object) -> str:
-        """Return the parameters of this search and further ones as the query of a URL."""
+        """Return the query of a URL with the parameters of this search and ``more``."""
         return urlencode({**self.given, **{name: str(value) for name, value in more.items()}}, errors="replace")
 
 

@@ -50,7 +50,7 @@ class Search:
     reasons: tuple[tuple[str, int], ...] = ()
 
     def neighbours(self, pair_id: str) -> tuple[str, str]:
-        """Return the ids of the pairs before and after this one; "" where there is none."""
+        """Return the ids of the pairs before and after ``pair_id``; "" where there is none."""
         ids = [one.pair_id for one in self.results]
         if pair_id not in ids:
             return "", ids[0] if ids else ""

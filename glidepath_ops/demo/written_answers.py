@@ -40,7 +40,10 @@ def _by_prompt() -> dict[str, Text]:
 
 
 def answer(prompt: str, side: Side, rng: random.Random) -> str:
-    """Return the answer of ``side`` to ``prompt`` in a random wording. A question that is not the demo's is refused."""
+    """Return the answer of ``side`` to ``prompt`` in a random wording.
+
+    The answer to a question that is not one of the demo's is a refusal.
+    """
     text = _by_prompt().get(prompt)
     if text is None:
         return _UNKNOWN

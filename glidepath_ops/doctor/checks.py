@@ -181,7 +181,7 @@ def _extproc_health(subject: str, envoy: EnvoyFacts) -> Finding:
 
 
 def _failing_now(hosts: Sequence[Mapping[str, Any]], earlier: Sequence[Mapping[str, Any]]) -> bool:
-    """Return whether an endpoint has no connection and attempts to connect failed since the ``earlier`` reading."""
+    """Return whether an endpoint has no connection, and attempts to connect failed after the ``earlier`` reading."""
     before = {str(host.get("address")): _stat(host, "cx_connect_fail") for host in earlier}
     return any(
         _stat(host, "cx_active") == 0 and _stat(host, "cx_connect_fail") > before.get(str(host.get("address")), 0)

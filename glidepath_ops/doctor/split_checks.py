@@ -148,7 +148,7 @@ def _sum(subject: str, name: str, route: Json, envoy: EnvoyFacts) -> Finding:
 
 
 def _lease(subject: str, config: Config, name: str, routes: list[Json], envoy: EnvoyFacts) -> Finding:
-    """Report whether this Envoy itself does what ``if_lost`` says if all scorers are lost."""
+    """Report whether this Envoy is set up for what ``if_lost`` says if all scorers are lost."""
     check, section, key = f"{name}: if lost", config.workload(name), runtime_keys.lease_key(name)
     for route in routes:
         leased = route.get("match", {}).get("runtime_fraction", {}).get("runtime_key") == key

@@ -1,8 +1,12 @@
 """Continues a user's route with the split: a copy of the route matches only the workload's requests.
 
-The copy has all settings of the user's route, with three differences: it also has the workload's conditions, its action
-splits requests between the candidate and the cluster of the user's route, and it carries the filters' configuration. It
-comes directly before the user's route, which is not changed. See ADR 0136.
+The copy has all settings of the user's route, with three differences:
+
+- It also has the workload's conditions.
+- Its action splits requests between the candidate and the cluster of the user's route.
+- It carries the configuration of the filters.
+
+The copy comes directly before the user's route, which is not changed. See ADR 0136.
 """
 
 from __future__ import annotations

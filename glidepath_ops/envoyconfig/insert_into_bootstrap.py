@@ -1,8 +1,13 @@
 """Inserts Glidepath into the user's own Envoy bootstrap (``glidepath render envoy --into``).
 
-The inserted parts are narrow copies of the user's own routes (``continued_routes``), three HTTP filters before the
-router that act on these routes only, an access log, clusters, the shadow listener, runtime layers, and an admin API on
-loopback if one is needed and missing. No other byte changes (``yaml_insertion``).
+The inserted parts are:
+
+- narrow copies of the user's own routes (``continued_routes``)
+- three HTTP filters before the router, which act on these routes only
+- an access log, clusters, the shadow listener and runtime layers
+- an admin API on loopback, if one is needed and missing
+
+No other byte changes (``yaml_insertion``).
 
 Without a workload, Envoy only observes its traffic for the inventory. The routes, the shadow listener and the backends'
 clusters are then left out.

@@ -68,9 +68,9 @@ def compose(text: str, name: str) -> yaml.MappingNode:
 
 
 def refuse_merge_keys(root: yaml.MappingNode, name: str) -> None:
-    """Raise InputError if a bootstrap has the key ``<<``, which Envoy reads as a field, and the parser as a merge.
+    """Raise InputError if a bootstrap has the key ``<<``. Envoy reads it as a field, but the parser as a merge.
 
-    Envoy does not read the top-level key ``!ignore``.
+    The key is allowed under the top-level key ``!ignore``, which Envoy does not read.
     """
     nodes: list[yaml.Node] = [value for key, value in root.value if key.value != "!ignore"]
     seen: set[int] = set()

@@ -1,7 +1,7 @@
 """Finds the positions of the parts of YAML lists and mappings in a text, even if they are aliases.
 
-The marks of the parser do not suffice: the marks of an alias are those of its anchor, and a part in block style ends
-only where the next token begins, after comments and blank lines.
+The marks of the parser do not suffice. The marks of an alias are those of its anchor. A part in block style ends only
+where the next token begins, after comments and blank lines.
 """
 
 from __future__ import annotations

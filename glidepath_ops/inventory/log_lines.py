@@ -131,7 +131,10 @@ class LogLines:
         return tally
 
     def _caller_of(self, entry: Mapping[str, Any]) -> tuple[str, Any]:
-        """Return the name of the field or header that names the caller, and its value: the first one with a value."""
+        """Return the name and the value of the first field or header that names the caller and has a value.
+
+        If there is none, return a name with None, "" or "-".
+        """
         found: tuple[str, Any] = (self._caller, None)
         for field, name in self._callers:
             value = entry.get(field)

@@ -34,8 +34,9 @@ class MatchKey:
 
     Groups of calls (``CallGroup``) with equal conditions get one section together.
 
-    ``header``: the header that names the caller, with its value. None if no header does, if only a part of its value is
-    known, or if the caller is known by a fingerprint of its credential, which cannot be a condition.
+    ``header``: the header that names the caller, with its value. None if no header names the caller, or if only a part
+    of its value is known. Also None if a fingerprint of the credential names the caller, because a fingerprint cannot
+    be a condition.
     """
 
     path: str

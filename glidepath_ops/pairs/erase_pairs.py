@@ -63,9 +63,15 @@ def digests_in_envoy(value: str) -> frozenset[str]:
 def _spellings(value: str) -> Iterator[str]:
     """Yield the JSON strings, without quotes, that common encoders write for a text.
 
-    Besides what JSON requires, encoders escape: nothing (JavaScript), all beyond ASCII (Python, Jackson), also ``/``
-    (PHP), only ``<``, ``>`` and ``&`` (Go, Rails), or also ``+``, quotes and backticks (.NET). Hexadecimal digits are
-    in either case.
+    JSON requires some escapes. Encoders also escape:
+
+    - JavaScript: nothing
+    - Python, Jackson: every character beyond ASCII
+    - PHP: every character beyond ASCII, and ``/``
+    - Go, Rails: ``<``, ``>`` and ``&``
+    - .NET: all of these except ``/``, and ``+``, quotes and backticks
+
+    Hexadecimal digits may be in upper or in lower case.
     """
     for ascii_only in (False, True):
         text = json.dumps(value, ensure_ascii=ascii_only)[1:-1]

@@ -1,4 +1,4 @@
-"""The chapter for engineers: quality by instrument, latency, errors, incidents, drills, pairs that mattered. Pure."""
+"""The chapter for engineers: quality, latency, errors, incidents, drills, and pairs that affected decisions. Pure."""
 
 from __future__ import annotations
 

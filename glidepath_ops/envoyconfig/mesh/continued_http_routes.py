@@ -59,7 +59,7 @@ class CompletedRoutes:
 def complete_http_routes(
     text: str, config: Config, file: str, namespace: str, choices: Mapping[str, RuleChoice]
 ) -> CompletedRoutes:
-    """Return the user's file ``text`` with one more rule for each workload that has none of its own.
+    """Return the user's file ``text`` with one more rule for each workload that has no rule of its own.
 
     ``namespace``: the namespace of HTTPRoutes that name none. ``choices``: by workload. Raises InputError.
     """

@@ -2,13 +2,16 @@
 
 They are an EnvoyPatchPolicy that patches the generated Envoy configuration (xDS), an EnvoyProxy with runtime layers,
 and HTTPRoutes for workloads that have none. The patches rely on these semantics of Envoy Gateway's jsonpatch package:
-``jsonPath`` finds elements, and ``path`` is appended to the path of every element found. An ``add`` at a list element
-inserts before that element. Missing parents are created. An ``add`` with neither ``jsonPath`` nor ``path`` adds a whole
-resource. The resource must be valid after every single operation; otherwise Envoy Gateway skips the operation and
-reports an error in the status. So no patch turns ``cluster`` of a route's action into ``weighted_clusters``: Envoy
-Gateway itself generates weighted clusters, for a backendRef with a filter.
 
-See ADR 0140 and ADR 0141.
+- ``jsonPath`` finds elements, and ``path`` is appended to the path of every element found.
+- An ``add`` at a list element inserts before that element.
+- Missing parents are created.
+- An ``add`` with neither ``jsonPath`` nor ``path`` adds a whole resource.
+- The resource must be valid after every single operation. Otherwise Envoy Gateway skips the operation and reports an
+  error in the status.
+
+So no patch turns ``cluster`` of a route's action into ``weighted_clusters``: Envoy Gateway itself generates weighted
+clusters, for a backendRef with a filter. See ADR 0140 and ADR 0141.
 """
 
 from __future__ import annotations

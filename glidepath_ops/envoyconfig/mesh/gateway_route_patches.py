@@ -1,6 +1,6 @@
-"""Renders the patches of the routes that Envoy Gateway generates from an HTTPRoute's rules: the splits, and the others.
+"""Renders the patches of the routes that Envoy Gateway generates from the rules of an HTTPRoute.
 
-See ``envoy_gateway.py`` for the semantics of the patches.
+Some routes get a split, the others do not. See ``envoy_gateway.py`` for the semantics of the patches.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Finds or makes the HTTPRoute rule of each workload, as the options of ``glidepath render envoy-gateway`` say."""
+"""Finds or makes the HTTPRoute rule of each workload, by the options of ``glidepath render envoy-gateway``."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ def xds_names(gateway: str, listeners: Sequence[GatewayListener], scheme: str) -
 class GeneratedRoutes:
     """The Envoy routes that Envoy Gateway generates from one rule of an HTTPRoute.
 
-    ``host``: the hostname of the HTTPRoute whose routes are meant; None: all hostnames.
+    ``host``: only the routes for this hostname of the HTTPRoute; None: for all hostnames.
     """
 
     namespace: str

@@ -1,12 +1,15 @@
 """Renders the resources for Istio: an EnvoyFilter for a gateway or for sidecars, and a patch for their pods.
 
-The EnvoyFilter relies on these semantics of pilot's envoyfilter package. HTTP_ROUTE MERGE finds a route by the name
-that its VirtualService gives it, and merges protobuf messages: ``weighted_clusters`` replaces ``cluster`` (both are in
-one oneof), a repeated field gets further items, an entry of a map replaces the entry of the same key, and all else
-stays. HTTP_FILTER INSERT_BEFORE keeps the order of the patches. NETWORK_FILTER MERGE appends to the repeated fields of
-the HTTP connection manager. The agent applies BOOTSTRAP MERGE before Envoy starts, and only with
-BOOTSTRAP_XDS_AGENT=true. Istio's own bootstrap has the extension for listeners inside Envoy. See ADR 0082, ADR 0142 and
-ADR 0205.
+The EnvoyFilter relies on these semantics of pilot's envoyfilter package:
+
+- HTTP_ROUTE MERGE finds a route by the name that its VirtualService gives it, and merges protobuf messages.
+  ``weighted_clusters`` replaces ``cluster`` (both are in one oneof). A repeated field gets further items. An entry of a
+  map replaces the entry of the same key. All else stays.
+- HTTP_FILTER INSERT_BEFORE keeps the order of the patches.
+- NETWORK_FILTER MERGE appends to the repeated fields of the HTTP connection manager.
+- The agent applies BOOTSTRAP MERGE before Envoy starts, and only with BOOTSTRAP_XDS_AGENT=true.
+
+Istio's own bootstrap has the extension for listeners inside Envoy. See ADR 0082, ADR 0142 and ADR 0205.
 """
 
 from __future__ import annotations

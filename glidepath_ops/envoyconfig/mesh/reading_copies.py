@@ -1,15 +1,15 @@
 """Defines the copies of a user's route that a workload needs on Istio and Envoy Gateway: for its split and for reading.
 
 ``copies_of`` lists the copies. In the user's file, each copy equals the user's route. Patches then add conditions on
-the facts about a request (``request_reading.py``) to the generated Envoy routes: a request takes the copy for reading
-first, and Envoy then chooses among the other copies. Without the patches, all copies have the same effect as the user's
+the facts about a request (``request_reading.py``) to the generated Envoy routes. A request takes the copy for reading
+first. Envoy then chooses among the other copies. Without the patches, all copies have the same effect as the user's
 route. Each copy for the second choice requires that the request was read on a copy of the same original. See ADR 0340.
 
 With a sticky header there are two copies for the split, because Envoy would hash an empty value. The first takes the
 requests with a value. The second takes all others and splits them at random. See ADR 0460.
 
-If the candidate has another time limit for answers that are not streamed, there are two of each copy for the split: the
-first takes only requests for streams, the second takes all others. See ADR 0492.
+If the candidate has another time limit for answers that are not streamed, each copy for the split exists twice: once
+for requests for streams, and once for all other requests. See ADR 0492.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ def _splits_by_limit(
     """Return the copies for the split of requests that Envoy has read: each twice if the candidate's two limits differ.
 
     If the user's route ends an answer before the limit of whole answers, the limit of streams applies to both copies,
-    because after a later limit, the baseline could not answer in time.
+    because a longer limit would leave no time for the baseline.
     """
     candidate = config.backends[workload.candidate]
     whole = candidate.whole_answer_timeout(is_read=True)
@@ -257,7 +257,7 @@ def refuse_unread(config: Config, name: str, where: str) -> None:
 
 
 def _needed(workload: Workload) -> tuple[str, str] | None:
-    """Return the key that makes reading necessary, and an alternative; None if the split needs no reading."""
+    """Return the key that makes reading necessary, and how to avoid it; None if the split needs no reading."""
     if workload.match.model is not None:
         return "match.model", "match on a header with the model's name (match.headers)"
     if workload.sticky is not None and workload.sticky.from_body:
