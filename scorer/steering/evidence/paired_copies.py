@@ -65,7 +65,7 @@ class CopyFacts:
 
 
 class CopyMatcher(Stored):
-    """Joins the two pairs of one request and its copies. If more than MOST_WAITING pairs wait, it drops the oldest."""
+    """Joins the cross pair and the noise pair of one request. If over MOST_WAITING pairs wait, it drops the oldest."""
 
     _waiting: dict[str, CopyFacts]  # by the id of the request
 

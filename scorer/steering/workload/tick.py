@@ -188,7 +188,8 @@ def _after_decision(
 ) -> WorkloadState:
     """Return the workload's state after the ramp's decisions.
 
-    If the desired values are no longer ``wanted``, no Envoy counts as confirmed, because they confirmed the old values.
+    If the desired values are no longer ``wanted``, no Envoy counts as confirmed, because the Envoys confirmed the old
+    values.
     """
     was, recent = state.ramp, state.recent
     if ramp.drill is None or was.drill is None:
