@@ -19,8 +19,8 @@ def logged_workload(
 ) -> WorkloadInfo | None:
     """Return the workload of the request, or None if it has none.
 
-    On the shadow listener the name of the route contains the workload. Elsewhere a custom tag names it. If that tag is
-    empty, the path and the host of the request decide (workload_by_path.py).
+    On the shadow listener, the name of the route contains the workload. On other listeners, a custom tag names the
+    workload. If that tag is empty, the path and the host of the request decide (workload_by_path.py).
     """
     common = entry.common_properties
     if shadow:
@@ -33,10 +33,11 @@ def logged_side(workload: WorkloadInfo, common: Any, shadow: bool) -> Side | Non
     """Return the side that the split chose, or None if the chosen cluster does not belong to the workload."""
     if shadow:
         return workload.side_of_backend(common.route_name.rpartition("/")[2])
-    # The field upstream_cluster names the cluster of the endpoint, which is the baseline's after a failover.
+    # The field upstream_cluster is not used: after a failover, it names the baseline's cluster, not the chosen one.
     chosen = common.custom_tags.get(envoy_names.CHOSEN_CLUSTER_TAG, "")
     if chosen in NO_VALUE and common.response_flags.no_cluster_found:
-        # Envoy has no cluster of the name that the split chose. The candidate's entry marks its requests.
+        # The split chose a cluster that Envoy does not have, so no name is logged. The split's entry for the candidate
+        # marks its requests with a tag.
         marked = common.custom_tags.get(envoy_names.CHOSEN_ENTRY_TAG, "") not in NO_VALUE
         return Side.CANDIDATE if marked else Side.BASELINE
     return workload.clusters.get(chosen)
@@ -73,9 +74,9 @@ def is_failover(workload: WorkloadInfo, common: Any) -> bool:
 def _is_at_baseline(workload: WorkloadInfo, common: Any) -> bool:
     """Return whether the last attempt went to an endpoint of the baseline.
 
-    The entry has the cluster's name for statistics, which Istio changes. So the name of the backend in the endpoint's
-    metadata is compared, too. Endpoints of a cluster that already existed in the user's Envoy (``backends.X.cluster``)
-    have no such metadata.
+    Istio changes the cluster name that the entry contains. Therefore the backend's name in the endpoint's metadata is
+    compared, too. Endpoints of a cluster that already existed in the user's Envoy (``backends.X.cluster``) have no such
+    metadata.
     """
     named = common.custom_tags.get(envoy_names.BACKEND_TAG, "")
     if common.upstream_cluster == workload.baseline_cluster or named == workload.settings.baseline:

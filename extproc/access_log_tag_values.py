@@ -1,6 +1,6 @@
-"""Reads custom tags of access log entries: Glidepath's Envoy configuration reports in them how it treated a request.
+"""Reads the custom tags of access log entries, which report how Glidepath's Envoy configuration treated a request.
 
-glidepath_ops/envoyconfig/access_log_tags.py writes the tags.
+glidepath_ops/envoyconfig/access_log_tags.py writes the configuration of the tags.
 """
 
 from __future__ import annotations
@@ -45,12 +45,10 @@ INELIGIBLE_REASONS = (*(f"ineligible_{why.value}" for why in Ineligible), FOREIG
 
 
 def pinned_request(entry: HTTPAccessLogEntry, workloads: Mapping[str, WorkloadInfo]) -> tuple[str, str] | None:
-    """Return the workload of a request that always goes to the baseline, and the reason.
+    """Return the workload of a request that always goes to the baseline, and the reason. Otherwise return None.
 
-    Return None for any other request.
-
-    Such a request is not evidence, because the candidate gets no requests of this kind. The reasons are the values
-    ``why`` of read_request.lua. Any other text becomes "other".
+    A request that always goes to the baseline is not evidence, because the candidate gets no requests of this kind. The
+    reason is one of the values ``why`` in read_request.lua. Any other text becomes "other".
     """
     tags = entry.common_properties.custom_tags
     workload = tags.get(envoy_names.PINNED_TAG, "")

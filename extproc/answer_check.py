@@ -28,7 +28,7 @@ from glidepath.read_token_usage import estimated_usage, read_usage
 from glidepath.token_usage import TokenUsage
 
 AT_ONCE = 32 * 1024  # bytes of the largest body that is checked in the event loop, in about 0.2 ms
-TOGETHER, TOGETHER_BYTES = 16, 64 * 1024  # small answers that are checked one after the other
+TOGETHER, TOGETHER_BYTES = 16, 64 * 1024  # a group of small answers is checked when it has this many answers or bytes
 SOON_S = 0.02  # the longest time in seconds until a small answer is checked
 MAX_WAITING = 32
 LOG_EVERY_S = 10.0

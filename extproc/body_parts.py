@@ -125,7 +125,7 @@ def _divided(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _complete(event: list[Part]) -> None:
-    """Join the data of an event's lines by line breaks, store the result in its first part, and set its ``wrap``."""
+    """Store the data of all lines of an event, joined by line breaks, in the event's first part. Set its ``wrap``."""
     if not event:
         return
     first, others = event[0], event[1:]

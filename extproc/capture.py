@@ -39,7 +39,7 @@ from glidepath.telemetry.signals import NO_TRACES, CopySpan, CopyTracer
 
 @dataclass(slots=True)
 class _RunningCopy:
-    """A copy in flight, with the resources that must be released when the task that sends the copy ends."""
+    """A copy in flight, and the resources to release when the task that sends it ends."""
 
     planned: PlannedCopy
     sending: bool = True

@@ -28,7 +28,7 @@ class CapturedExchange:
     both_copied: bool = False  # whether each side got a copy of the request
     traceparents: dict[PairKind, str] = field(default_factory=dict)  # of its copies' spans, if recorded
     finished: asyncio.Event | None = None  # set when the exchange ends; None until a copy waits for the end
-    references: int = 1  # the stream and every copy count as one; at 0 the bodies are released
+    references: int = 1  # the stream and each copy hold one reference; at 0 the bodies are released
     opted_out: bool = False  # whether no part of the exchange may be copied or stored
     planned: bool = False  # whether the decision about the copies was made
 
@@ -43,10 +43,10 @@ class CapturedExchange:
 def failed_over(workload: WorkloadInfo, exchange: Exchange) -> bool:
     """Return whether the baseline answered, or may have answered, in place of the candidate.
 
-    If the candidate has no usable endpoint, the baseline gets the first attempt; and a second attempt may go to the
-    same backend again. So the number of attempts does not show a failover. The metadata of the endpoint shows it,
-    because it names the backend. Only in a cluster that already existed in the user's Envoy (``backends.X.cluster``),
-    endpoints have no metadata.
+    The number of attempts does not show a failover: if the candidate has no usable endpoint, the baseline gets the
+    first attempt, and a second attempt may go to the same backend again. The endpoint's metadata shows a failover,
+    because the metadata names the backend. Endpoints of a cluster that already existed in the user's Envoy
+    (``backends.X.cluster``) have no such metadata.
     """
     request, response = exchange.request, exchange.response
     if request is None or response is None or request.cluster != workload.fallback:

@@ -60,7 +60,8 @@ _ORDINARY_TOKENS = frozenset(
 _OF_SIGNED_URLS = re.compile(r"sig|[a-z]*signature|x(?:amz|goog|oss)credential")
 # Placeholders for values in descriptions of types, such as ``{"password": "string"}``.
 _TYPES = frozenset({"string", "str", "text", "bytes", "none", "null", "password"})
-# Placeholders for passwords in URLs. Only a whole password can be one, because real passwords have such characters too.
+# Placeholders for passwords in URLs. They must match the whole password, because real passwords have these characters,
+# too.
 # The words are placeholders in documentation. As a real password, such a word is no secret.
 _WORD = re.compile(
     r"(?:your[_-]?|my[_-]|the[_-])?(?:pass(?:word|wd|phrase)?|pwd?|secret|token|(?:api[_-]?)?key)(?:[_-]here)?"
@@ -107,7 +108,7 @@ def is_credential_before_host(user: str, password: str) -> bool:
 
 
 def _is_placeholder(password: str) -> bool:
-    """Return whether a password in a URL stands for another: a word such as ``pass``, or a mark such as ``$NAME``."""
+    """Return whether a password in a URL is a placeholder: a word such as ``pass``, or a mark such as ``$NAME``."""
     return len(password) < 2 or bool(_WORD.fullmatch(password.lower()) or _MARK.fullmatch(password))
 
 

@@ -163,7 +163,7 @@ def _readings(text: str, steps: tuple[Apply, ...]) -> Iterator[str | None]:
 
 
 def _shows(text: str, steps: tuple[Apply, ...], apply: Apply) -> bool:
-    """Return whether ``apply`` finds something in a decoded form of ``text``, or ``text`` is escaped too many times."""
+    """Return whether ``apply`` changes a decoded form of ``text``. Return True if there are too many nested escapes."""
     return any(reading is None or apply(reading) != reading for reading in _readings(text, steps))
 
 

@@ -33,7 +33,7 @@ from glidepath.outcome_summaries import NO_DIGEST, Coverage
 
 _NO_MILESTONE = Milestone.NONE
 PROCESS = "envoy.service.ext_proc.v3.ExternalProcessor"
-MAX_NODES, MAX_NODE_ID = 64, 256  # the entries of further Envoys count only in the sum
+MAX_NODES, MAX_NODE_ID = 64, 256  # the entries of further Envoys are counted only in the total
 ACCESS_LOG = "envoy.service.accesslog.v3.AccessLogService"
 
 

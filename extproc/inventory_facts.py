@@ -1,6 +1,6 @@
 """The facts that the inventory reads from the bodies of one request and its answer. The bodies are not kept.
 
-Pure, and bounded in time. ``body_facts`` runs in a thread if the bodies are large.
+This module does no I/O, and its time is bounded. ``body_facts`` runs in a thread if the bodies are large.
 """
 
 from __future__ import annotations
@@ -82,7 +82,8 @@ class BodyFacts:
 class RepeatedRequests:
     """Recognises repeated requests, and compares their answers. Only digests are kept.
 
-    All later answers are compared with the answer to the first repetition.
+    The answer to the first request is not kept. The answer to its first repetition is kept, and all later answers are
+    compared with that answer.
     """
 
     def __init__(self, key: bytes, most: int = MOST_REMEMBERED) -> None:

@@ -26,7 +26,8 @@ OPTIONS = (
     ("grpc.max_receive_message_length", -1),
     # With SO_REUSEPORT, two processes could listen on one port unnoticed.
     ("grpc.so_reuseport", 0),
-    # An exchange whose answer is silent and an access log stream without requests carry no data, and Envoy still pings.
+    # Envoy sends keepalive pings even on idle streams: an exchange whose answer has paused, an access log without
+    # requests.
     *grpc_keepalive.SERVER_OPTIONS,
 )
 

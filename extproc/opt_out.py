@@ -1,4 +1,4 @@
-"""Finds by their headers the requests that must not be copied at all, or not to one side (``shadow.opt_out``)."""
+"""Decides from a request's headers whether it may be copied, and to which sides (``shadow.opt_out``)."""
 
 from __future__ import annotations
 

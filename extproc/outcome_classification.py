@@ -148,7 +148,7 @@ def classify(
 def _after_abort(
     entry: HTTPAccessLogEntry, workload: WorkloadInfo, side: Side, origin: Origin, at_ms: int
 ) -> RequestOutcome:
-    """Return the outcome of a request whose client, or the tee, ended it first."""
+    """Return the outcome of a request that its client or the tee ended before the side did."""
     timeout_ms = workload.settings.shadow.timeout * 1000 * TEE_TIMEOUT_SHARE
     timed_out = origin is not Origin.LIVE and _whole_ms(entry.common_properties.duration) >= timeout_ms
     if timed_out and not answer_ended(entry):

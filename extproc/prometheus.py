@@ -1,6 +1,6 @@
 """Prometheus metrics of extproc.
 
-A scrape reads counters that extproc keeps in any case, so the metrics add no work to a request.
+A scrape reads counters that extproc keeps for other purposes, so the metrics add no work to a request.
 """
 
 from __future__ import annotations

@@ -69,8 +69,8 @@ def _octets(text: str) -> int:
 
 # Name → pattern, and a function that returns how many characters of a match to redact (0: the match is false).
 BUILTIN: dict[str, tuple[str, Callable[[str], int]]] = {
-    # The user and the password before the host of a URL. A password may contain "@", so it ends at the last one. This
-    # pattern is the first: the others would redact a part of the password, and this one would not match any more.
+    # The user and the password before the host of a URL. A password may contain "@", so it ends at the last "@". This
+    # pattern is the first: another pattern could redact a part of the password, and this one would no longer match.
     "url_password": (r"(?<=://)[^\s/?#@:\"'<>]{0,4096}+:[^\s/?#\"'<>]{0,4096}(?=@[\w\[{$%<])", len),
     "email": (r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}", len),
     # A phone number must have a plus, brackets or separators, as bare digits are far more often a timestamp or an id.

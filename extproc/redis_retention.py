@@ -30,7 +30,7 @@ class StreamTrimmer:
         An entry is too old if both ``now_ms``, this host's Unix time, and Redis' clock say so: then no entry is lost if
         one of the two clocks is set forward.
 
-        Return for each workload how many bytes its pairs used between these two steps.
+        Return the number of bytes that each workload's pairs used between these two steps.
         """
         sizes: dict[str, int] = {}
         for workload in workloads:

@@ -35,7 +35,7 @@ MOST_ESCAPES = 200_000
 
 
 def _after(closing: bytes) -> bytes:
-    """Return a pattern that matches after one of the name endings in ENDS, followed by ``closing``."""
+    """Return a pattern for the position directly after ``closing``, if ``closing`` follows a name ending from ENDS."""
     return b"(?:" + b"|".join(rb"(?<=" + end.encode() + closing + b")" for end in ENDS) + b")"
 
 
@@ -52,15 +52,15 @@ _HEADERS = re.compile(rb'headers"\s*:\s*\{([^{}]{1,4096}+)')
 _HEADER = re.compile(rb'"([^"]{1,64}+)"\s*:\s*"([^"]{1,4096}+)')
 _NO_SECRET = frozenset(name.encode() for name in PASSED_HEADERS)
 _PARAMETER = re.compile(rb"=(?=[^&\s\"'<>\\])" + _after(b"=") + rb"([^&\s\"'<>\\]+)")
-# The user and the password before the host of a URL. A password may contain "@", so it ends at the last one. Neither
-# contains a slash, so no byte is searched from two beginnings.
+# The user and the password before the host of a URL. A password may contain "@", so it ends at the last "@". Neither
+# part contains a slash, so no byte is searched from two beginnings.
 _BEFORE_HOST = re.compile(rb"://([^\s/?#@:\"'<>\\]{0,4096}+)(?::([^\s/?#\"'<>\\]{0,4096}))?@(?=[\w\[{$%<])")
 # A part of a multipart body. All repetitions are bounded, because an attacker may send a body that is slow to search.
 _PART = re.compile(rb"content-disposition:([^\r\n]{0,256}+)\r?\n(?:[^\r\n]{1,999}+\r?\n){0,8}+\r?\n([^\r\n]+)")
 _NAME_OF_A_PART = re.compile(rb'[; ]name="?([^";]{1,64})')
 _NAME_BEFORE = re.compile(rb"([^\s&?;#=\"'<>,{}()]{1,64})\Z")
 _OF_A_MODELS_TOKEN = re.compile(rb'"(?:logprob|bytes|top_logprobs|text_offset)"')
-_NEAR = 160  # the probability of a language model's token is at most this many bytes away from it
+_NEAR = 160  # a language model's token and its log-probability are at most this many bytes apart
 _ASCII_ESCAPE = re.compile(rb"\\u00([2-7][0-9a-fA-F])")
 _PERCENT = re.compile(rb"%([2-7][0-9a-fA-F])")
 _QUOTES = (0x22, 0x5C)

@@ -87,7 +87,7 @@ _MESSAGES = frozenset(name for name, field in ResponseFlags.DESCRIPTOR.fields_by
 
 
 def side_failure(entry: HTTPAccessLogEntry) -> str:
-    """Return the kind of the side's failure, from the flags and the details of an access log entry, or ""."""
+    """Return the kind of the side's failure that an access log entry's flags or details show, or "" if none."""
     found = next((flag for flag in _OF_SIDE if _is_set(entry, flag)), None)
     if found is not None and not (found is _SILENCE and answer_ended(entry)):  # SI: client did not read
         return found.kind

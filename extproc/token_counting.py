@@ -60,7 +60,7 @@ class TokenCounters:
 
 class _FileTokenizer:
     def __init__(self, file: str) -> None:
-        from tokenizers import Tokenizer as Library  # 20 MB, for those who name a tokenizer
+        from tokenizers import Tokenizer as Library  # 20 MB: imported only if the configuration names a tokenizer
 
         self._library = Library.from_file(file)
         self._library.no_truncation()

@@ -1,6 +1,7 @@
-"""The texts of a request and of an answer that the model's tokenizer reads, in the usual formats of inference APIs.
+"""Finds the texts in a request and in its answer that the model's tokenizer reads.
 
-A chat template adds a few tokens to each message that no body shows. Images and audio are ignored.
+The usual formats of inference APIs are supported. The few tokens that a chat template adds to each message are not
+counted, because the bodies do not contain them. Images and audio are ignored.
 """
 
 from __future__ import annotations

@@ -99,7 +99,8 @@ class PairQueues:
     def take(self, now: float) -> list[RawPair]:
         """Return the next pairs to encode: one of each queue in turn. Call ``store`` with the result.
 
-        The result is empty while encoded pairs can be written. It has no pairs of a queue that Redis has refused.
+        The result is empty while encoded pairs can be written. It has no pairs of a workload whose last write Redis
+        refused, until the pause after this refusal ends.
         """
         if self.writable(now):
             return []

@@ -1,7 +1,7 @@
-"""Finds the workload of a request that Envoy answered outside the workload's routes, so that no route names it.
+"""Finds the workload of a request that no route of the workload took, from the path and host of the request.
 
-This happens if Envoy is overloaded, or if no route of the workload takes the request: its weights are all 0, or the
-route is gone. Only then is a request assigned by its path and host.
+Envoy answers such a request itself. This happens if Envoy is overloaded, or if the workload's route is missing or all
+of the route's weights are 0.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ OVERLOAD = "overload"  # the response code details of the connection manager; En
 
 
 def workload_by_path(entry: HTTPAccessLogEntry, workloads: Mapping[str, WorkloadInfo]) -> WorkloadInfo | None:
-    """Return the workload of a request that Envoy answered outside its workload's routes, or None.
+    """Return the workload of a request that no workload's route took, or None for any other request.
 
     The workload with the most specific match for path and host is returned. The access log has no headers and no body,
     so a workload that matches by these is found only if Envoy was overloaded.

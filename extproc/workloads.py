@@ -64,7 +64,7 @@ class WorkloadInfo:
 def digest_in_removed_workload(config: Config, name: str, value: str) -> str:
     """Return the digest of a sticky value in a workload that has left the configuration.
 
-    Return "" without ``extproc.sticky_key``: then the digest depended on the workload's configuration.
+    Return "" if ``extproc.sticky_key`` is not set, because the digest then depended on the removed configuration.
     Raises ConfigError if the key cannot be read.
     """
     return (
