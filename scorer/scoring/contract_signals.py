@@ -1,4 +1,4 @@
-"""The contract signals, which show differences in parts of an answer that programs read besides the content.
+"""The contract signals. Each shows a difference in a part of an answer that programs read in addition to the content.
 
 glidepath/answer_contract.py lists these parts. A signal is 1 if the answers differ in the part, 0 if they do not, and
 absent if neither answer has the part. No signal changes the agreement or a gate.
@@ -49,9 +49,10 @@ def contract_signals(expected: Expectation, baseline: ReadAnswer, candidate: Rea
 
 
 def _model(expected: Expectation, left: Extracted, right: Extracted) -> bool | None:
-    """Return whether a client would notice the candidate's name for the model; None if the baseline states no name.
+    """Return whether the candidate's answer names a model that a client does not expect.
 
-    A provider may answer with a longer name than the one asked for, so both that name and the request's are expected.
+    A client expects the name in its request and the name in the baseline's answer, which may be longer. Return None if
+    the baseline's answer names no model.
     """
     return right.model not in (left.model, expected.model or left.model) if left.model else None
 

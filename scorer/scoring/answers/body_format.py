@@ -124,8 +124,8 @@ def _read_text_or_json(body: bytes, kind: str) -> Body:
 def _read_text_or_sse(body: bytes) -> Body:
     """Parse a body of the content type plain text or Markdown that begins like server-sent events.
 
-    It is a stream if each event has JSON and the first one has an object, as in a provider's format. Otherwise, such as
-    for text that begins with ``data:``, it is plain text.
+    The body is a stream if every event contains JSON, and the first event contains a JSON object, as in every
+    provider's format. Any other body is plain text, such as prose that happens to begin with ``data:``.
     """
     try:
         stream = _read_sse(body)

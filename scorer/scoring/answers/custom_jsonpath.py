@@ -1,4 +1,4 @@
-"""Read an answer in a custom JSON format by the configured JSONPath."""
+"""Read an answer in a custom JSON format with the configured JSONPath."""
 
 from __future__ import annotations
 

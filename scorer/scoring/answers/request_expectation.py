@@ -131,7 +131,7 @@ def _names(tool: object) -> tuple[str, ...]:
 
 
 def _functions(request: dict[str, object]) -> dict[str, object]:
-    """Return name → JSON schema of the arguments, for each offered function; None for one without a schema."""
+    """Return a dict from each offered function's name to the JSON schema of its arguments (None without a schema)."""
     offered = request.get("tools") or request.get("functions") or _get(request.get("toolConfig"), "tools")
     found: dict[str, object] = {}
     for tool in offered if isinstance(offered, list) else ():
@@ -173,7 +173,7 @@ def _prompt(request: dict[str, object]) -> str:
 
 
 def _instructions(request: dict[str, object]) -> str:
-    """Return the texts of the system and of the developer, from the fields in which any format has them."""
+    """Return the texts of the system and developer messages. All formats' fields for these messages are read."""
     messages = request.get("messages", request.get("input"))
     texts = [_content(request.get(name)) for name in ("system", "instructions", "preamble")]
     texts += [_content(_get(request.get(name), "parts")) for name in ("systemInstruction", "system_instruction")]

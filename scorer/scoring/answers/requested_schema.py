@@ -13,7 +13,10 @@ _UNSPECIFIED = "TYPE_UNSPECIFIED"
 
 
 def as_json_schema(schema: object) -> object:
-    """Return the schema as a JSON schema. A value that is no schema is returned unchanged; it accepts every value."""
+    """Return the schema as a JSON schema, or None for text that is not JSON. Any other value is returned unchanged.
+
+    A result that is not an object accepts every value.
+    """
     if isinstance(schema, str):
         try:
             schema = read_json(schema, "schema")

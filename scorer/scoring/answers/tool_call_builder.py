@@ -74,10 +74,14 @@ class _CallBuilder:
 class ToolCallBuilders:
     """The tool calls of one choice.
 
-    A piece belongs to the call with its index, else to the call with its id. A piece without a name begins a call only
-    if it can belong to no other call, because some servers give every delta of one call another id. A piece with a name
-    begins a call if its id differs from the id of the call with its index, because Gemini gives every call the index 0.
-    But it belongs to that call if it repeats the call's name while the call's arguments are incomplete.
+    A piece belongs to the call with its index. A piece without an index belongs to the call with its id. There are two
+    exceptions:
+
+    - Some servers give every delta of one call a different id. So a piece belongs to the last call if it has neither
+      an index nor a name, and its id is missing or unknown.
+    - Gemini gives every call the index 0. So a piece with a name begins a new call if its id differs from the id of
+      the call with its index. But the piece still belongs to that call if it repeats the call's name while the call's
+      arguments are incomplete.
     """
 
     _calls: list[_CallBuilder] = field(default_factory=list)

@@ -63,7 +63,7 @@ def compared_texts(found: FoundDifferences, settings: ScoringSection) -> Compare
 
 def _agreement(found: FoundDifferences, settings: ScoringSection, weights: AgreementWeights) -> float:
     texts = compared_texts(found, settings)
-    ends_differ = not ends_alike(found.pair.left, found.pair.right)  # in a part without signals
+    ends_differ = not ends_alike(found.pair.left, found.pair.right)  # in the parts that no signal reads
     differs = found.pair.alignment.edits or any(texts.effects.values()) or ends_differ
     return (weights.probability(feature_values(texts)) if differs else 1.0) * form_factor(found, settings)
 

@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A passage of the baseline's text (``left``) or of the candidate's, from ``start`` to ``end`` in characters."""
+    """A passage of a text, from character ``start`` to ``end`` (exclusive).
+
+    ``left`` is True if the text is the baseline's, and False if it is the candidate's.
+    """
 
     left: bool
     start: int

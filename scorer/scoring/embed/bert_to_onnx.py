@@ -32,9 +32,10 @@ _PAGE = 4096  # bytes; weights start at a page boundary, which mapping into memo
 
 @dataclass(frozen=True, slots=True)
 class QuantizedRows:
-    """A matrix of 8-bit integers in blocks: a block is its part of ``values`` times one number in ``scales``.
+    """A matrix that is stored as 8-bit integers (``values``), with one scale for each block of a row (``scales``).
 
-    ``values`` has the shape [rows, columns], and ``scales`` the shape [rows, blocks].
+    An element of the matrix is its integer times the scale of its block. ``values`` has the shape [rows, columns], and
+    ``scales`` has the shape [rows, blocks].
     """
 
     values: NDArray[np.int8]

@@ -47,7 +47,7 @@ class ModelTraits:
 
 
 _TRAITS = {
-    # "query: " before both texts is what its authors recommend for the similarity of two texts.
+    # To measure the similarity of two texts, the model's authors recommend the prefix "query: " for both texts.
     MULTILINGUAL: ModelTraits(
         "query: ",
         4,

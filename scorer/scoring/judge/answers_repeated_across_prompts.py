@@ -2,9 +2,9 @@
 
 One constant text can win most comparisons by a strong judge (Zheng et al., "Cheating Automatic LLM Benchmarks: Null
 Models Achieve High Win Rates", 2024). A real answer depends on its prompt, so a constant text is detected without
-patterns. A text counts as repeated once it has answered PROMPTS prompts that have little in common. So the answer to a
-frequent question, which users word differently, does not count. Short texts, such as greetings and labels, are left
-out. The memory is bounded.
+patterns. A text counts as repeated once it has answered PROMPTS prompts that have little in common. So the usual answer
+to a frequent question does not count, even if users word the question differently. Short texts, such as greetings and
+labels, are left out. The memory is bounded.
 """
 
 from __future__ import annotations

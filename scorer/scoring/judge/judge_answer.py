@@ -54,9 +54,10 @@ def judge_answer(
 
 
 def _unusable(content_type: str, expected: Expectation, found: Extracted | Unusable) -> str:
-    """Return why a client of the request's API cannot use an answer in which the bounded check finds no failure, or "".
+    """Return why a client of the request's API cannot use an answer, or "" if the client can use it.
 
-    Such an answer has a defect but is no failure, because extproc, which does the bounded check, counted it as good.
+    ``failed_answer``, the check that extproc uses too, has found no failure in this answer. extproc has therefore
+    counted the answer as good, so it has a defect but is not a failure.
     """
     known_api = expected.surface is not Surface.UNKNOWN
     if isinstance(found, Unusable):

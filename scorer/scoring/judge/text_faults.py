@@ -100,9 +100,10 @@ def _loop(choice: Choice, document: Document, expected: Expectation, requested: 
 
 
 def _one_character(prose: str) -> str:
-    """Return the run of one character that is more than half of the text, or "". Overflowing weights give "!!!!".
+    """Return a run of one character that makes up more than half of the text, or "" if there is none.
 
-    Such a run contains the character in the middle.
+    A model whose computation overflows writes such a run, for example "!!!!". A run of this length always contains the
+    character in the middle of the text.
     """
     middle = len(prose) // 2
     char = prose[middle : middle + 1]

@@ -7,7 +7,7 @@ from scorer.scoring.compare.text.parsed_document import Document
 from scorer.scoring.judge.requested_faults import Requested
 
 _PASSAGE = 300  # the number of characters from which a language is detected
-_SHORT_WORDS, _SHORT_SURE = 4, 0.8  # of a request that is too short for Document.languages
+_SHORT_WORDS, _SHORT_SURE = 4, 0.8  # for a request too short for Document.languages: least words, least confidence
 _ONE_SCRIPT, _OTHER_SCRIPT = 0.95, 0.7
 _RELATED = tuple(  # languages that the detector confuses with each other
     frozenset(group.split())
@@ -43,7 +43,7 @@ def _differing(asked: str, text: str, requested: Requested) -> str:
 def _other_script(prompt: str, text: str, requested: Requested) -> str:
     """Return the main scripts of the request and of the answer if they clearly differ; otherwise "".
 
-    A short text in a script of its own shows its language, although the detector needs a longer one.
+    A text that is too short for the language detector may still show its language by its script.
     """
     own, other = script_shares(prompt), script_shares(text)
     if not own or not other:

@@ -1,7 +1,7 @@
 """Limit this process, then replace it by a command: ``limit_and_exec.py MEMORY SECONDS COMMAND [ARGUMENT ...]``.
 
 The limits survive the replacement: the address space (bytes), the size of each written file, the processor time and the
-wall-clock time (seconds). The last one ends the command even if the scorer that started it has died. RLIMIT_NPROC is
+wall-clock time (seconds). The limit on wall-clock time ends the command even if the scorer has died. RLIMIT_NPROC is
 not set, because it counts all processes of the user: the scorer's own and those of other runs. Only the standard
 library is used, so that the interpreter can be started without site-packages.
 """
@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> None:
         _, hard = resource.getrlimit(kind)
         bound = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
         resource.setrlimit(kind, (bound, bound))
-    for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # by Python; a command would inherit this
+    for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, and the command would inherit this
         signal.signal(ignored, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_REAL, float(seconds) + 1)
     try:

@@ -1,7 +1,7 @@
-"""Run a command with limits on its time, memory, files and output. It gets no shell.
+"""Run a command without a shell, with limits on its time, memory, files and output.
 
-Its environment has none of the scorer's secrets. But it runs as the same user, so it can read everything that this user
-can read: files with secrets, and the scorer's environment in /proc.
+The command's environment has none of the scorer's secrets. But the command runs as the same user as the scorer, so it
+can read everything that this user can read: files with secrets, and the scorer's environment in /proc.
 """
 
 from __future__ import annotations

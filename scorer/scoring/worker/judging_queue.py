@@ -4,9 +4,9 @@ A waiting pair already has its score. If too many pairs wait, if a budget or a r
 fails, the pair is passed on without a finding, but with the reason. After several failures in a row, the instrument
 gets no questions for a while. See ADR 0100.
 
-The evaluator's result for two equal answers is known without a question. While the pairs that need a question have no
-result, equal answers get none either: otherwise only they would count, and an evaluator that is dead or has used up its
-budget would seem to find the sides as good as each other. See ADR 0540.
+The evaluator's result for two equal answers is a tie, which is known without a question. While the pairs that need a
+question get no result, equal answers get none either. Otherwise only ties would count, and the sides would seem equally
+good whenever the evaluator is unreachable or its budget is used up. See ADR 0540.
 """
 
 from __future__ import annotations
@@ -48,9 +48,10 @@ class Finding:
 class Instrument(Protocol):
     """An evaluator or a verifier, which judges pairs at a cost.
 
-    ``name``: as the log and the documents call it. ``in_flight``: the largest number of pairs that it judges at the
-    same time. ``result_field``, ``reason_field``: the
-    fields of the ScoredPair for the result, and for the reason why there is none.
+    ``name``: the instrument's name in the log and in the documentation.
+    ``in_flight``: the largest number of pairs that it judges at the same time.
+    ``result_field``, ``reason_field``: the fields of the ScoredPair for the result, and for the reason why there is
+    none.
     """
 
     name: str

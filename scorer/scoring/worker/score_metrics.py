@@ -11,7 +11,7 @@ from glidepath.metric_families import BoundedNames
 from glidepath.pair_scores import AnswerFacts, ScoredPair
 from glidepath.pairs import PairKind
 
-MOST_FLAGS = 64  # kinds of flags that are counted by themselves
+MOST_FLAGS = 64  # kinds of flags that are counted separately
 _ANSWER = ("workload", "side", "origin")
 _AGREEMENTS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)

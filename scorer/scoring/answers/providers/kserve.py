@@ -20,7 +20,7 @@ def is_document(value: object) -> bool:
 
 
 def _has_tensors(outputs: object) -> bool:
-    """Return whether these are tensors, not the texts of Mistral's models on Bedrock."""
+    """Return whether ``outputs`` contains tensors. Mistral's models on Bedrock have texts in a field of this name."""
     return isinstance(outputs, list) and all(not isinstance(one, dict) or "text" not in one for one in outputs)
 
 

@@ -35,7 +35,7 @@ def stream(body: Stream, expected: Expectation) -> Extracted:
 def _read(docs: list[dict[str, object]], expected: Expectation) -> Extracted:
     """Build the answer from the events of a stream, or from the one document of a JSON body.
 
-    The last event has ``"stop": true``, and the counts.
+    The last event has ``"stop": true`` and the token counts.
     """
     builder = ChoiceBuilder()
     for doc in docs:

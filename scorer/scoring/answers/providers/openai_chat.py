@@ -52,7 +52,10 @@ def add_message(builder: ChoiceBuilder, message: dict[str, object]) -> None:
 
 
 def _add_call(builder: ChoiceBuilder, call: dict[str, object]) -> None:
-    """Add a call or a piece of a call. The tool is a function, a custom tool, or named by the call's ``type``."""
+    """Add a call or a piece of a call.
+
+    The tool is a function, a custom tool, or a tool of the provider. In the last case, ``type`` is the tool's name.
+    """
     kind = call.get("type")
     if isinstance(kind, str) and not call.keys() & {"function", "custom"} and call.keys() - _CALL_KEYS:
         arguments = {key: value for key, value in call.items() if key not in _CALL_KEYS}

@@ -1,8 +1,8 @@
 """OpenAI's responses format. Source: platform.openai.com/docs/api-reference/responses and /responses-streaming.
 
-The last event of a stream repeats the whole response. Some servers leave the output out of this event. So the output is
-also assembled from the other events (``responses_stream.py``), and used if the last event has none. A stream without
-that last event is truncated.
+The last event of a stream repeats the whole response. Some servers leave the output out of this event. Therefore the
+output is also assembled from the other events (``responses_stream.py``). The assembled output is used if the last event
+has no output. A stream without the last event is truncated.
 """
 
 from __future__ import annotations
@@ -122,6 +122,6 @@ def _add_message(builder: ChoiceBuilder, item: dict[str, object]) -> None:
 
 
 def _approval(item: dict[str, object]) -> str:
-    """Return the tool's name from an item that asks to approve a remote tool. The name is compared like a call."""
+    """Return the name of the remote tool that an item asks the user to approve. The name is compared like a call."""
     server, name = string(item.get("server_label"), "server_label"), string(item.get("name"), "name")
     return f"mcp_approval_request {server} {name}"

@@ -113,8 +113,8 @@ class StreamedOutput:
     def _key_of(self, item_id: str | None, kind: str) -> int:
         """Return the key of the item to which an event without ``output_index`` belongs.
 
-        That is the item with this id, else the last item if it has this kind and no other id, else a new one, whose key
-        is negative.
+        The event belongs to the item with this id. If there is no such item, it belongs to the last item, if that item
+        has this kind and no different id. Otherwise, the event begins a new item, whose key is negative.
         """
         if item_id in self._by_id:
             return self._by_id[item_id]

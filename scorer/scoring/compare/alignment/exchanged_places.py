@@ -35,7 +35,7 @@ def exchanged_roles(alignment: Alignment) -> str:
 
 
 def _mirrored(alignment: Alignment) -> Iterator[tuple[Edit, Edit]]:
-    """Yield two edits that follow each other if each has the words of the other one, with the sides exchanged."""
+    """Yield each pair of consecutive edits in which the left words of each edit are the right words of the other."""
     short = [e for e in alignment.edits if e.left and e.right and max(len(e.left), len(e.right)) <= _FEW]
     for one, other in pairwise(short):
         near = other.left_at - one.left_end <= _NEAR
@@ -46,7 +46,7 @@ def _mirrored(alignment: Alignment) -> Iterator[tuple[Edit, Edit]]:
 
 
 def _statements(tokens: tuple[Token, ...], lexicon: Lexicon) -> Counter[tuple[str, ...]]:
-    """Return the parts of the text between its full stops, commas and connectors such as "and", in any order."""
+    """Return how often each part of a text occurs. Full stops, commas and connectors such as "and" separate parts."""
     parts: list[list[str]] = [[]]
     for token in tokens:
         if token.opens or token.comma or token.key in lexicon.connectors:
@@ -60,7 +60,7 @@ _STEP = re.compile(r"\n[ \t]{0,12}\d{1,3}[.)][ \t]+(\S[^\n]*)")
 
 
 def moved_step(left: str, right: str) -> str:
-    """Describe a numbered step that has another number in the right prose text. Return "" if there is none."""
+    """Describe a step whose number differs between two texts with the same numbered steps. Return "" if none does."""
     ours, theirs = ([_content(step) for step in _STEP.findall("\n" + side)] for side in (left, right))
     if len(ours) < 2 or ours == theirs or sorted(ours) != sorted(theirs):
         return ""
@@ -73,7 +73,7 @@ def _content(step: str) -> str:
 
 
 def moved_cell(ours: Rows, theirs: Rows) -> str:
-    """Describe a cell that is in another row or column of the right text. Return "" if there is none.
+    """Describe a cell that the right table has in a different row or column. Return "" if there is none.
 
     The order of the rows and columns does not matter.
     """

@@ -37,8 +37,8 @@ def order_matters(before: Sequence[Token], listed: Sequence[Token], after: Seque
 def _sentence_start(before: Sequence[Token]) -> int:
     """Return the index in ``before`` at which the sentence with the list begins. The list follows ``before``.
 
-    The words after a colon count as a new sentence. If they are items of the list, the sentence before the colon is
-    returned instead, because it may name the order: "in this order: flour, …".
+    The words after a colon count as a new sentence. If they are items of the list, the result is the beginning of the
+    sentence before the colon, because that sentence may name the order: "in this order: flour, …".
     """
     starts = [i for i, t in enumerate(before) if t.opens]
     items = before[starts[-1] :] if starts else ()

@@ -53,8 +53,8 @@ class Edit(NamedTuple):
     def exchanged(self) -> Iterable[tuple[Token, Token]]:
         """Return the (left word, right word) pairs in which the right word may replace the left word.
 
-        If both sides have the same number of words, words at the same place form a pair. Otherwise, a short edit has
-        all combinations of a left and a right word, and a long edit has no pairs.
+        If both sides have the same number of words, words at the same place form a pair. Otherwise, in a short edit,
+        each left word forms a pair with each right word. A long edit then has no pairs.
         """
         if len(self.left) == len(self.right):
             return zip(self.left, self.right, strict=True)
@@ -116,15 +116,16 @@ class Alignment:
     def closeness(self) -> float:
         """The closeness of the wording: 1 if the texts differ in only a few words, 0 if they are worded independently.
 
-        The closeness is the relevance of the signals about content.
+        The signals about content use the closeness as their relevance.
         """
         return ramp(self.word_overlap, 0.6, 0.85)
 
     @cached_property
     def contained_share(self) -> float:
-        """The share of the shorter text's words that the longer text contains, in [0, 1].
+        """How completely the longer text contains the words of the shorter text, in [0, 1].
 
-        The result is 0 if at most 75 % of these words are matched in the longer text, and 1 if at least 92 % are.
+        The value is 0 if at most 75 % of the shorter text's words are matched in the longer text, 1 if at least 92 %
+        are matched, and linear in between.
         """
         shorter = min(len(self.left), len(self.right))
         return ramp(self.matched / shorter, 0.75, 0.92) if shorter else 0.0
@@ -223,7 +224,7 @@ def _without_formatting(edit: Edit) -> Edit:
 
 
 def _begin_differently(left: Sequence[Token], right: Sequence[Token]) -> bool:
-    """Return whether two passages begin with words of different first letters.
+    """Return whether the first words of two passages begin with different letters.
 
     This is far cheaper than joining all words of both passages.
     """
@@ -234,7 +235,7 @@ def _begin_differently(left: Sequence[Token], right: Sequence[Token]) -> bool:
 
 
 _DASHES = frozenset({"-", "×", "+", "/", "√", "⊂"})  # bullets and strokes if only one side has them
-_MEANING_BY_ITSELF = frozenset("✓✗☐👍👎")  # an answer, unlike other pictures
+_MEANING_BY_ITSELF = frozenset("✓✗☐👍👎")  # these can be an answer; other pictures are decoration
 
 
 def _decorates(token: Token) -> bool:

@@ -55,7 +55,7 @@ def fit_logistic(rows: Floats, same: Floats, counts: Floats, penalty: Penalty) -
 
 
 def probability(log_odds: Floats) -> Floats:
-    """Return 1 / (1 + exp(−x)). Log-odds beyond ±30 are cut off."""
+    """Return 1 / (1 + exp(−x)), where x are the log-odds, limited to [−30, 30]."""
     return 1 / (1 + np.exp(-np.clip(log_odds, -30, 30)))
 
 

@@ -1,4 +1,4 @@
-"""Figures for how well scores separate pairs with the same meaning from pairs with different meanings."""
+"""Measures of how well scores separate pairs with the same meaning from pairs with different meanings."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ def caught(scores: Floats, same: Floats, false_alarms: float) -> float:
 
 
 def calibration_error(probabilities: Floats, same: Floats, bins: int = 10) -> float:
-    """Return the expected calibration error: the mean distance between predicted and true share, over equal bins."""
+    """Return the expected calibration error: the mean distance between the predicted and the true share in a bin.
+
+    The bins have equal width. Each bin counts by its number of pairs.
+    """
     place = np.minimum((probabilities * bins).astype(int), bins - 1)
     groups = [place == k for k in range(bins) if (place == k).any()]
     return float(sum(abs(probabilities[g].mean() - same[g].mean()) * g.mean() for g in groups))

@@ -18,13 +18,13 @@ from scorer.scoring.compare.calibrator.logistic_regression import Floats, Penalt
 from scorer.scoring.compare.calibrator.measured_pairs import Examples
 from scorer.scoring.compare.calibrator.ranking_figures import auc
 
-# The strength of the prior: how many labels it takes until they weigh as much. Chosen on public labelled sets: 5 labels
-# do no harm on average, and 60 gain most of what many gain (docs/proof/agreement.md).
+# The strength of the prior. The two values were chosen on public labelled sets: on average, 5 labels do no harm, and 60
+# labels give most of the gain that many labels give (docs/proof/agreement.md).
 _TRUST, _TRUST_OF_FEW = 1.0, 10.0
 _TRUST_IN_CONSTANT = 0.1  # relative to the other weights: people differ most in how strictly they judge
 _FOLDS = 5
 _BINS = 5
-_NOISE = 1.645  # standard errors: a gain beyond them is chance in 5 % of files without a gain
+_NOISE = 1.645  # standard errors; if there is no true gain, the measured gain exceeds them in 5 % of files
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def refit(base: AgreementWeights, labels: Examples, made: Mapping[str, Any]) -> 
 
 
 def validated(base: AgreementWeights, labels: Examples) -> tuple[Validation, Validation]:
-    """Return how well ``base`` predicts the labels, and how well refitted weights predict labels outside of their fit.
+    """Return how well ``base`` predicts the labels, and how well refitted weights predict labels left out of the fit.
 
     The second value uses cross-validation: each fifth of the labels is predicted by weights that were fitted to the
     others. ``labels`` needs both labels, each at least twice.
@@ -96,13 +96,13 @@ def validated(base: AgreementWeights, labels: Examples) -> tuple[Validation, Val
 
 
 def _folds(labels: Examples) -> npt.NDArray[np.intp]:
-    """Return for each pair the number of its fifth. If there are enough pairs, each fifth has both labels.
+    """Return the number of the fifth to which each pair belongs. With enough pairs, each fifth has both labels.
 
     Pairs with equal features are in the same fifth. Otherwise, weights would be validated with copies of pairs that
     they were fitted to.
     """
     _, first, place = np.unique(labels.values, axis=0, return_index=True, return_inverse=True)
-    leader = first[place.ravel()]  # of each pair, the first one with its features
+    leader = first[place.ravel()]  # for each pair, the index of the first pair with equal features
     leads = leader == np.arange(len(leader))
     fold = np.zeros(len(leader), dtype=np.intp)
     for label in (0.0, 1.0):

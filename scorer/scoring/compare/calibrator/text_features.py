@@ -22,8 +22,8 @@ from scorer.scoring.compare.text.parsed_document import ends_alike
 from scorer.scoring.compare.vocabulary.lexicon import words
 from scorer.scoring.compare.vocabulary.word_relations import same_word
 
-_FEW_WORDS = 20  # a shorter text seems to end early by chance
-_ONE_SENTENCE = 40  # one sentence in other words may leave out a passage or a name without another meaning
+_FEW_WORDS = 20  # a shorter text may look truncated although it is complete
+_ONE_SENTENCE = 40  # below this length, a paraphrase may leave out a passage or a name without a change in meaning
 _FEW_WORDS_OF_A_SYNONYM = 14
 _ONE_EDIT = 1
 _FEW_WORDS_OF_AN_ANSWER = 3
@@ -63,7 +63,7 @@ def _cosine(texts: ComparedTexts) -> float:
 
 
 def _states_bare_answer(pair: DocumentPair) -> bool:
-    """Return whether one text is a bare answer ("red") and the other an affirmed sentence with it ("It is red.")."""
+    """Return whether one text is a bare answer ("red") and the other text states it in a sentence ("It is red.")."""
     short, long = sorted((pair.left.tokens, pair.right.tokens), key=len)
     before, stated = long[: -len(short)], long[-len(short) :]
     if not 0 < len(short) <= _FEW_WORDS_OF_AN_ANSWER or not 2 <= len(before) <= _FEW_WORDS:
@@ -170,14 +170,14 @@ def _names(texts: ComparedTexts) -> float:
 
 
 def _final_answer(texts: ComparedTexts) -> float:
-    """Return 1 if both texts declare the same final answer, −1 for two different ones, 0 if a text declares none."""
+    """Return 1 if both texts declare the same final answer, −1 if they differ, 0 if one declares none."""
     return 1 - 2 * texts.effect("final_answer") if "final_answer" in texts.effects else 0.0
 
 
 def _length(texts: ComparedTexts) -> float:
     """Return the absolute logarithm of the ratio of the lengths.
 
-    Only people's labels give this feature a weight.
+    Its shipped weight is 0. Only a fit to people's labels can give it another weight.
     """
     return abs(math.log((len(texts.pair.left.tokens) + 3) / (len(texts.pair.right.tokens) + 3)))
 

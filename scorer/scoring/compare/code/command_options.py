@@ -44,7 +44,7 @@ def _changed(ours: set[str], theirs: set[str]) -> str:
 def changed_options_in_prose(left: str, right: str) -> str:
     """Return the options in which two lines of prose differ if all their other words are equal, else "".
 
-    It is unknown which words of prose belong to a command, so ``-x`` counts only as a word by itself.
+    It is unknown which words of prose belong to a command, so ``-x`` counts only if it is a separate word.
     """
     ours, theirs = (
         {tuple(_OPTION_IN_PROSE.sub("", line).split()): line for line in side.splitlines()} for side in (left, right)

@@ -1,9 +1,10 @@
 """Find strings that are probably not words.
 
-They have letter pairs that do not occur in English words, digits or signs between letters, or several capitals directly
-after small letters. Only ASCII words are checked. Other European languages have many letter pairs that do not occur in
-English. The pairs of 21 such languages, which were taken from translated program messages, are allowed only if neither
-of the two compared texts is in English. Cost: 40 µs for 100 words.
+A string is implausible as a word if it has one of these features: a letter pair that does not occur in English words; a
+digit or a sign between letters; several capitals directly after small letters. Only ASCII words are checked. Other
+European languages have many letter pairs that do not occur in English. The pairs of 21 such languages, which were taken
+from translated program messages, are allowed only if neither of the two compared texts is in English. Cost: 40 µs for
+100 words.
 """
 
 from __future__ import annotations
@@ -69,11 +70,10 @@ def _unknown(word: str) -> bool:
 def implausible_share(
     text: str, is_known: Callable[[str], bool] = _unknown, *, european: bool = False
 ) -> tuple[float, str]:
-    """Return the share of implausible words among the checked words, and the first implausible word ("" if the
-    share is 0).
+    """Return the share of implausible words among the checked words, and the first implausible word.
 
-    ASCII words of at least four characters are checked. The share is 0 if only one word is
-    implausible, because it may be a name, or if fewer than four words are checked. A word is always plausible if
+    ASCII words of at least four characters are checked. The share is 0 and the word is "" in two cases: only one word
+    is implausible, because it may be a name, or fewer than four words are checked. A word is always plausible if
     ``is_known`` returns True for its lower case. If ``european`` is True, the letter pairs of other European languages
     are allowed, too.
     """
@@ -86,7 +86,7 @@ def implausible_share(
     return len(implausible) / checked, implausible[0]
 
 
-@lru_cache(maxsize=4)  # the two texts of a pair, which are asked for each implausible word
+@lru_cache(maxsize=4)  # the two texts of a pair are searched for each implausible word
 def words_of(text: str) -> frozenset[str]:
     return frozenset(word.lower() for one in _WORD.findall(text) if len(word := one.strip(_TRIM)) >= 4)
 

@@ -55,7 +55,10 @@ def refusal(document: Document) -> Defect:
 
 
 def _own_refusal(head: str) -> re.Match[str] | None:
-    """Return the first refusal that is not the speech of another person. A text may be one quotation as a whole."""
+    """Return the first refusal that is not in quotation marks or attributed to a person ("he said"), or None.
+
+    Quotation marks around the whole text do not count.
+    """
     whole = head.startswith('"') and head.find('"', 1) in (-1, len(head) - 1)
     for match in chain(ENGLISH.finditer(head[:_ENGLISH_CHARS]), OTHER_LANGUAGES.finditer(head[:_OTHER_CHARS])):
         quoted = not whole and head.count('"', 0, match.end()) % 2 == 1

@@ -1,8 +1,8 @@
 """The pattern of refusals in eleven languages other than English.
 
-A refusal has a negation and the first person, and a verb of helping or a name for the request. Letters and stories
-have an apology and a negation, too, but another verb. Each gap is bounded, so that the cost is linear. The
-punctuation of Chinese and Japanese was replaced by that of English before.
+A refusal has a negation, the first person, and either a verb of helping or a name for the request. Letters and stories
+also have an apology and a negation, but other verbs. Each gap is bounded, so that the cost is linear. The caller must
+have replaced Chinese and Japanese punctuation with English punctuation.
 """
 
 from __future__ import annotations

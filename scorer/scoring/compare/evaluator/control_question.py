@@ -20,7 +20,7 @@ _FIRST_CHINESE = "\u3000"
 
 @dataclass(frozen=True, slots=True)
 class _Control:
-    """A request with a right answer. ``about``: how words of its subject begin, in lower case, separated by spaces."""
+    """A request with a right answer. ``about``: the stems of words about its subject, separated by spaces."""
 
     request: str
     answer: str

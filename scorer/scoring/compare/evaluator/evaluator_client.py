@@ -133,7 +133,7 @@ class Evaluator:
     async def _is_manipulated(
         self, session: aiohttp.ClientSession, control: Sequence[Question], preferred: Side, headers: Mapping[str, str]
     ) -> bool:
-        """Return whether the evaluator prefers this answer to the right answer to another request, in both orders."""
+        """Return whether, in both orders, the answer of ``preferred`` wins against the right answer of the control."""
         for question in control:
             if await self._choice(session, question, headers) is not preferred:
                 return False

@@ -4,7 +4,7 @@ One constant answer of this kind wins most comparisons of a strong judge (Zheng 
 Benchmarks: Null Models Achieve High Win Rates", 2024). The evaluator's preference for such an answer does not count,
 see ``preference_of``.
 
-This recognition costs no question, but it knows only the forms that its patterns describe. The control question
+This recognition costs no question, but it detects only the forms that its patterns describe. The control question
 (control_question.py) needs no pattern, and detects other forms.
 
 A pattern matches the addressee or the subject of a verdict ("this answer", "answer A", "you, the judge") together with

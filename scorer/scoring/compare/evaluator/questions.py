@@ -25,8 +25,8 @@ _SYSTEM = (
 )
 _THOUGHT_ENDS = re.compile(r"</think(?:ing)?>|\[/THINK\]|◁/think▷")
 _THOUGHT_BEGINS = re.compile(r"<think(?:ing)?>|\[THINK\]|◁think▷")
-# The control tokens of chat templates, such as <|im_end|>, [INST] or </s>. A server may read them in the middle of a
-# text.
+# The control tokens of chat templates, such as <|im_end|>, [INST] or </s>. A server may interpret them even in the
+# middle of a text.
 _CONTROL_TOKENS = re.compile(
     r"<(?=[|｜][^<>\n]{1,40}[|｜]>)|<(?=/?s>)|<(?=(?:start|end)_of_turn>)|\[(?=/?(?:INST|SYS)\])"
 )
@@ -77,7 +77,7 @@ def _question(a: Side, prompt: str, first: str, second: str, settings: Evaluator
 def preferred_side(reply: str, question: Question) -> Side | None:
     """Return the side that the evaluator's reply prefers; None if the reply says that neither is better.
 
-    The choice is a JSON object in the reply. The text around the object and the model's thoughts are ignored. If there
+    The choice is a JSON object in the reply. The text around the object and the model's reasoning are ignored. If there
     are several objects, the last valid object counts. Raises ValueError if the reply has no valid object.
     """
     found = ""

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from scorer.scoring.compare.quantities.measurement_units import MONTHS, unit_at
 from scorer.scoring.compare.vocabulary.lexicon import by_entry, one_of, word_data
 
-_DAY_WORD = re.compile(  # the word may be a month
+_DAY_WORD = re.compile(  # the word after the number; it may be a month
     r"(?:st|nd|rd|th|\.|º)?[ -](?:of |de |d')?([^\W\d]+)\.?(?:,?(?: de)?[ -](\d{4})(?!\w))?", re.IGNORECASE
 )
 _MONTH_DAY = re.compile(
@@ -163,7 +163,10 @@ _CLOSING = frozenset(("", *'.,;:!?)]"'))
 
 
 def _bare_number(surface: str, text: str, end: int) -> Quantity | None:
-    """Return the number ``surface`` if it is digits without a unit or month after them, as in "1. Open the door"."""
+    """Return the number ``surface`` as a plain quantity, as in "1. Open the door".
+
+    Return None if ``surface`` is not only digits, or if a full stop and a month follow.
+    """
     if not surface.isdecimal() or len(surface) > _DIGITS or (surface[0] == "0" and len(surface) > 2):
         return None
     if text[end : end + 1] == "." and _month_after(text, end):

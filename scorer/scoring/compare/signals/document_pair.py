@@ -76,9 +76,10 @@ def greatest_change(
 ) -> Signal:
     """Return a signal called ``name``. Its divergence is the greatest result of ``changed`` over all edits.
 
-    - ``elsewhere``: how much the words that this signal compares, such as numbers, differ between the texts, whatever
-      their places. The divergence is at least ``elsewhere`` × (1 - the closeness of the texts)
-    - ``moved``: also look at passages that only moved
+    - ``elsewhere``: the distance, in [0, 1], between the words of the two texts that this signal compares, such as
+      their numbers. The places of the words do not matter. The divergence is at least ``elsewhere`` × (1 - the
+      closeness of the texts).
+    - ``moved``: whether passages that only moved are examined, too.
     """
     alignment = pair.alignment
     edits: tuple[Edit, ...] = ()

@@ -33,7 +33,7 @@ _DECORATION = "`*_\"'."
 
 
 def operators(pair: DocumentPair) -> Signal:
-    """Return a signal that measures the share of two short texts that consists of different operator signs.
+    """Return a signal that measures the share of differing operator signs among the tokens of two short texts.
 
     If words differ too, the divergence is 0, because other signals measure that difference.
     """
@@ -56,7 +56,7 @@ def changed_operators(left: str, right: str) -> list[tuple[str, str]]:
     """Return pairs of operator signs that differ between two short texts with the same words; "" for an absent sign.
 
     Emphasis, quotes, dashes, bullets, headings, tables, fences, brackets and punctuation do not count as differences.
-    The result is empty for texts of other words, of more than MAX_WORDS words, or with formulas.
+    The result is empty for texts with different words, with more than MAX_WORDS words, or with formulas.
     """
     if left == right or max(len(left), len(right)) > _MAX_CHARS:
         return []
@@ -104,7 +104,7 @@ def _differ(a: str, b: str, between: bool) -> bool:
 
 
 def _other_signs(left: str, right: str) -> list[tuple[str, str]]:
-    """Return the two texts, which have no words, if they differ by more than decoration."""
+    """Return two texts without words as one pair if they differ by more than decoration, else an empty list."""
     one, other = ("".join(typeset(text).split()) for text in (left, right))
     one, other = (text.strip(_DECORATION) or text for text in (one, other))
     rulers = _RULER.fullmatch(one) and _RULER.fullmatch(other)

@@ -29,7 +29,7 @@ class _UndecidedError(Exception):
 class _Checker:
     """A validator for one JSON schema.
 
-    ``left`` is the number of ``$ref`` references that the validator may still follow for the present value. It is reset
+    ``left`` is the number of ``$ref`` references that the validator may still follow for the current value. It is reset
     to MAX_REFERENCES for each value.
     """
 

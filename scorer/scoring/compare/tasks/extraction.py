@@ -13,7 +13,7 @@ from scorer.scoring.compare.structured.json_schema import schema_error
 
 _INVALID_SCHEMA = 0.5  # the factor of the agreement if only one side follows the schema
 _SHOWN = 5
-_MOST_STARTS = 64  # places of a text at which no JSON begins after all; each may cost reading the rest of the text
+_MOST_STARTS = 64  # brackets at which no valid JSON begins; the parser may read the rest of the text at each of them
 _SEARCHED = 200_000  # characters of a text in which JSON is searched
 _START = re.compile(r"[{\[]")
 MISSING = object()

@@ -1,4 +1,4 @@
-"""The regular expression of a token (its group 1): a number, a word, a sign or an address; and the meaning of signs.
+"""The regular expression whose group 1 is a token (a number, word, sign or address), and the normal forms of signs.
 
 Signs are currencies, comparisons, pictures, and plus and minus next to an operand (n-1, e^{-x}, HIV+). A hyphen between
 words (well-known, COVID-19, F-16, X-ray) or between two numbers (5-10) is not a sign.

@@ -1,4 +1,4 @@
-"""Normalise words: contractions are expanded (don't becomes do not), and spellings unified. The results are cached."""
+"""Normalise words: expand contractions (don't becomes do not) and unify spellings. The results are cached."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ _LONGEST = 40  # characters of a word that is kept
 class WordForm(NamedTuple):
     """The normal forms of a word, and further properties.
 
-    - ``keys``, ``special``: the result of ``keys_of``
-    - ``plain``: the word has one normal form and cannot begin a longer token. A number or a sign is not plain
-    - ``phrases``: the long forms of abbreviations that the word may begin, if it would be plain without them
-    - ``not_name``: the word is capitalised, but never a name
+    - ``keys``, ``special``: the result of ``keys_of``.
+    - ``plain``: the word has one normal form and cannot begin a longer token. A number or a sign is not plain.
+    - ``phrases``: the abbreviations' long forms that the word may begin. Empty if the word is not plain for another
+      reason.
+    - ``not_name``: the word is capitalised, but never a name.
     """
 
     keys: tuple[str, ...]
@@ -70,7 +71,7 @@ def word_forms(lexicon: Lexicon) -> WordForms:
 class ChunkWord(NamedTuple):
     """A token in a chunk of a text, with its place ``at`` in the chunk.
 
-    ``key`` is None unless the word is plain, or would be plain without the ``phrases`` that it may begin (WordForm).
+    ``key`` is the normal form of a word that is plain or has ``phrases`` (see WordForm), else None.
     """
 
     at: int

@@ -1,9 +1,9 @@
 """The lexicon of a language: its negations, stop words, opposites, number words and other words.
 
-Each language has a file ``languages/CODE.toml``, named after its ISO 639 code. A value is a text of words separated by
-white space; ``+`` stands for a blank inside an entry, ``/`` separates opposites or synonyms, and ``=`` a word from its
-value; lines that begin with ``#`` are comments. The words of ``any.toml`` belong to every language. For a language
-without a file, only these words are known (ADR 0235).
+Each language has a file ``languages/CODE.toml``, named after its ISO 639 code. Each value in it is a text that consists
+of entries separated by white space. In an entry, ``+`` stands for a space, ``/`` separates opposites or synonyms, and
+``=`` separates a word from its value. Lines that begin with ``#`` are comments. The words of ``any.toml`` belong to
+every language. A language without a file has only these words (ADR 0235).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def word_data(name: str) -> dict[str, Any]:
 
 
 def by_entry(table: Mapping[str, str]) -> dict[str, str]:
-    """Return entry → its key, for a table whose values are entries separated by white space."""
+    """Return a dict from each entry to its key in ``table``, whose values are entries separated by white space."""
     return {entry: key for key, entries in table.items() for entry in entries.split()}
 
 
@@ -74,8 +74,8 @@ class Lexicon:
     - ``synonyms``: for each word, the groups of synonyms that have it. Exchanging two words of a group changes nothing.
     - ``endings``: endings that are removed to look up opposites and synonyms of a word's base form, too.
     - ``classes``: for each word, its classes. Two words of a class exclude each other.
-    - ``spellings``, ``contractions``, ``contracted_endings``: the normal form of a word; of a contraction, several.
-    - ``abbreviations``: by the first word of a long form, (long form, normal form), the longest form first.
+    - ``spellings``, ``contractions``, ``contracted_endings``: the normal form of a word. A contraction has several.
+    - ``abbreviations``: for the first word of each long form, the (long form, normal form) tuples, longest form first.
     - ``version_words``: a number after one of these is a version.
     """
 
@@ -124,7 +124,7 @@ class Lexicon:
         return self.negated_form.fullmatch(word) is not None
 
     def negating(self, words: Iterable[str]) -> list[str]:
-        """Return those of the words that negate a statement."""
+        """Return the words that negate a statement."""
         if self.negated_form is None:
             return [word for word in words if word in self.negations]  # far cheaper
         return [word for word in words if self.negates(word)]

@@ -1,4 +1,4 @@
-"""Relations between two words: whether one excludes the other, or is another spelling or a synonym of it.
+"""Relations between two words: whether they exclude each other, are synonyms, or differ only in spelling.
 
 Opposites and synonyms are lists in languages/CODE.toml. They are written by hand, because no maintained package
 contains antonyms. The packages for WordNet download WordNet at run time, which a scorer must not do.
@@ -30,7 +30,7 @@ def excludes(left: str, right: str, lexicon: Lexicon) -> bool:
         return True
     if left.isascii() or right.isascii():
         return len(left) == len(right) == 1 and (left + right).isascii() and (left + right).isalpha()  # (A), (B)
-    return is_pictograph(left) and is_pictograph(right)  # ☀ and ☂; those that mean the same have one key
+    return is_pictograph(left) and is_pictograph(right)  # ☀ and ☂; pictures with the same meaning have the same key
 
 
 @lru_cache(maxsize=50_000)
