@@ -1,4 +1,4 @@
-"""Finds answers that failed although their status says success, from the access log entry alone.
+"""Finds failed answers with a success status, using only the access log entry of the request.
 
 An access log entry exists for every request, sampled or not. Captured answers are also checked in full by
 extproc/answer_check.py.

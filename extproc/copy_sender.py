@@ -134,7 +134,7 @@ class Tee:
         try:
             await _within(copy, asyncio.create_task(self._exchange(copy, reading)))
         except TimeoutError:
-            reading.fail(Ending.TIMEOUT, f"no answer within {copy.timeout_s:g} s, nor until the client's answer ended")
+            reading.fail(Ending.TIMEOUT, f"no answer within {copy.timeout_s:g} s or by the end of the client's answer")
         except aiohttp.ClientConnectorError as error:
             reading.fail(Ending.REFUSED, f"the shadow listener cannot be reached: {error.strerror or error}")
         except (aiohttp.ClientError, OSError, ValueError) as error:

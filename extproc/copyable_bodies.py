@@ -59,9 +59,10 @@ _SELECTING = (
     "previous_response_id", "previous_interaction_id", "conversation", "container", "cachedContent", "cached_content",
     "vector_store_ids",  # LiteLLM
 )  # fmt: skip
-# The same, but servers without such state ignore these members, and applications use the same names.
+# These members select state at some servers. Other servers ignore them, and applications use these names for their own
+# data.
 _SELECTING_OR_OWN = ("conversation_id", "agent_id")
-# Members of any object in the conversation that only the server that made them can read.
+# Members of objects in the conversation. Only the server that wrote such a member can read it.
 _OF_ONE_SERVER = (
     "file_id", "fileUri", "file_uri", "s3Location", "encrypted_content", "signature", "thoughtSignature",
     "thought_signature",
@@ -73,7 +74,7 @@ _CLIENT_TOOLS = re.compile(
     r"|(?:bash|text_editor|computer|memory)_\d{8}"
 )
 _DECLARATIONS = frozenset({"functionDeclarations", "function_declarations"})
-_APPROVAL = "mcp_approval_response"  # an item with which the server goes on to run a remote tool
+_APPROVAL = "mcp_approval_response"  # an item that lets the server run a remote tool
 _NOTHING: tuple[object, ...] = (None, "", [], {})
 _STORES = re.compile(rb'"store"\s*+:\s*+true')
 _MOST_PLACES = 16
@@ -197,7 +198,7 @@ def _needs_state(document: Mapping[str, object]) -> bool:
     prompt = document.get("prompt")
     if isinstance(prompt, dict) and "id" in prompt:
         return True
-    context = document.get("context")  # Ollama: the conversation as tokens, which mean something to one model only
+    context = document.get("context")  # Ollama: the conversation as tokens, which only one model can read
     if isinstance(context, list) and context and isinstance(context[0], int):
         return True
     turns = (document.get(name) for name in ("input", "messages", "contents", "system"))
@@ -211,7 +212,7 @@ def _is_of_one_server(value: object, depth: int) -> bool:
         return False
     if value.get("type") in _TYPES_OF_ONE_SERVER or any(value.get(name) for name in _OF_ONE_SERVER):
         return True
-    spoken = value.get("audio")  # an earlier answer, by its id
+    spoken = value.get("audio")  # an earlier spoken answer, named by its id
     if isinstance(spoken, dict) and "id" in spoken:
         return True
     # The arguments of a tool call are the application's own data.

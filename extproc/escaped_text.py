@@ -39,7 +39,8 @@ _WHOLE = re.compile(r"-?(\d{7,})(?:\.0*)?")
 def rewrite_text(text: str, apply: Apply, nested: int = 0) -> str:
     """Return ``text`` after ``apply`` has rewritten both the text and the characters that its escapes represent.
 
-    ``apply`` finds nothing more in the result, escaped or not. Raises BodyTooComplexError, and the errors of ``apply``.
+    Applying ``apply`` to the result, or to the characters that its escapes represent, changes nothing. Raises
+    BodyTooComplexError, and the errors of ``apply``.
     """
     for _ in range(MAX_REWRITES):
         rewritten = _rewrite_once(text, apply, nested)

@@ -138,7 +138,7 @@ class ProcessService:
             self._capturer.counters.count(workload.name, Coverage.SHED_STREAMS)
 
     def _route(self, context: grpc.aio.ServicerContext) -> _Route:
-        # Once for each stream, because each call makes new objects of all metadata.
+        # Read once for each stream, because each call of this method creates new objects for all metadata.
         metadata = dict(context.invocation_metadata() or ())
         return _Route(
             self._workloads.get(metadata.get(envoy_names.HEADER_WORKLOAD, "")),

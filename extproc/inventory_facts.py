@@ -88,7 +88,8 @@ class RepeatedRequests:
 
     def __init__(self, key: bytes, most: int = MOST_REMEMBERED) -> None:
         self._key, self._most = key, most
-        self._answers: OrderedDict[bytes, bytes] = OrderedDict()  # request → texts of its answer; b"" if not yet read
+        # Digest of a request → digest of the texts of its answer; b"" before the first repetition.
+        self._answers: OrderedDict[bytes, bytes] = OrderedDict()
         self._lock = Lock()  # small bodies are read in the event loop, large ones in a thread
 
     def compare(self, model: str, request: bytes, answer: bytes) -> bool | None:

@@ -1,7 +1,7 @@
 """Parses JSON into a tree that keeps everything: repeated member names, and numbers exactly as they are written.
 
-``json.loads`` keeps only the last of two members with the same name. A pattern would then never see the first one,
-which stays in the stored text.
+``json.loads`` keeps only the last of two members with the same name. A redaction pattern would then never be applied to
+the first member, which stays in the stored text.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ def bind(server: grpc.aio.Server, address: str) -> None:
 
 
 def open_to_group(address: str) -> None:
-    """Allow the group of a Unix socket to connect to it, unless only its owner can enter its folder.
+    """Allow a Unix socket's group to connect to the socket, unless only the owner can enter the socket's folder.
 
     The server must have created the socket before this call.
     """

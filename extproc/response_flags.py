@@ -52,7 +52,7 @@ FLAGS: tuple[Flag, ...] = (
     Flag("UF", Owner.SIDE, "connect", "upstream_connection_failure"),
     Flag("UT", Owner.SIDE, "timeout", "upstream_request_timeout"),
     Flag("UMSDR", Owner.SIDE, "timeout", "upstream_max_stream_duration_reached"),
-    Flag("SI", Owner.SIDE, "timeout", "stream_idle_timeout"),  # after the answer, or with a 408, the client's
+    Flag("SI", Owner.SIDE, "timeout", "stream_idle_timeout"),  # the client's fault after the answer or with a 408
     Flag("UPE", Owner.SIDE, "upstream_died", "upstream_protocol_error"),
     Flag("UC", Owner.SIDE, "upstream_died", "upstream_connection_termination"),
     Flag("UR", Owner.SIDE, "reset", "upstream_remote_reset"),
@@ -89,7 +89,7 @@ _MESSAGES = frozenset(name for name, field in ResponseFlags.DESCRIPTOR.fields_by
 def side_failure(entry: HTTPAccessLogEntry) -> str:
     """Return the kind of the side's failure that an access log entry's flags or details show, or "" if none."""
     found = next((flag for flag in _OF_SIDE if _is_set(entry, flag)), None)
-    if found is not None and not (found is _SILENCE and answer_ended(entry)):  # SI: client did not read
+    if found is not None and not (found is _SILENCE and answer_ended(entry)):  # the client did not read
         return found.kind
     return "upstream_died" if entry.response.response_code_details.startswith("upstream_reset_after_response") else ""
 

@@ -34,7 +34,7 @@ class Unscorable:
 
 
 def resolve_task(task: Task, expectation: Expectation, left: Extracted, right: Extracted) -> Task:
-    """Return ``task``, or the task that fits the answers and the request if ``task`` is "auto"."""
+    """Return ``task``. If ``task`` is "auto", return the task that fits the answers and the request."""
     if task != "auto":
         return task
     if left.vectors or right.vectors:

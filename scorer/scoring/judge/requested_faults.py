@@ -1,7 +1,7 @@
 """Detect requests for something that would otherwise be a fault: a refusal, a repetition, a language, broken code.
 
-Words are searched in the user's last message and in the instructions, in twelve languages. If the lists had too many
-words, faults would be missed. If they had too few, there would be false alarms.
+The user's last message and the instructions are searched for words from lists in twelve languages. If a list had too
+many words, faults would be missed. If it had too few words, there would be false alarms.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ _BROKEN = re.compile(
 class Requested:
     """The faults that a request asks for.
 
-    ``prompt``: the user's last message. ``instructions``: the texts of the system and of the developer.
+    ``prompt``: the user's last message. ``instructions``: the texts of the system and developer messages.
     """
 
     prompt: str = ""

@@ -30,7 +30,7 @@ MAX_WAITING = 64  # maximum waiting pairs of a workload
 MAX_FAILURES, OPEN_S = 5, 30.0
 _STOPPING = "stopping"
 log = structlog.get_logger()
-_AWAITED = "awaited"  # no pair has got a result yet, and the first question is not answered
+_AWAITED = "awaited"  # the first question is not answered yet, so no pair has a result
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,7 @@ class ScoreMetrics:
             "workload",
             "outcome",
         )
-        self._flags = counter("flags_total", "Scored pairs of both sides with this flag", "workload", "flag")
+        self._flags = counter("flags_total", "Scored cross pairs with this flag", "workload", "flag")
         self._faults = counter(
             "answer_faults_total", "Answers with this fault, whatever the other side answered", *_ANSWER, "fault"
         )

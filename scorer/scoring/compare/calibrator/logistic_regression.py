@@ -55,7 +55,7 @@ def fit_logistic(rows: Floats, same: Floats, counts: Floats, penalty: Penalty) -
 
 
 def probability(log_odds: Floats) -> Floats:
-    """Return 1 / (1 + exp(−x)), where x are the log-odds, limited to [−30, 30]."""
+    """Return 1 / (1 + exp(−x)), where x is ``log_odds``, limited to [−30, 30]."""
     return 1 / (1 + np.exp(-np.clip(log_odds, -30, 30)))
 
 

@@ -115,7 +115,7 @@ def _spans(left: str, right: str) -> Iterator[CodeDifference]:
         a, b = lexemes(span, ""), lexemes(other, "")
         folded_words = [[t.casefold() for t in side if t[0].isalnum() or t[0] == "_"] for side in (a, b)]
         signs = [[t.lower() if t.lower() in _CASELESS else t for t in side] for side in (a, b)]
-        # The other signals compare different words. They ignore case and signs, which are compared here.
+        # Different words are left to the other signals. Those ignore case and signs, which are compared here.
         if folded_words[0] == folded_words[1] and signs[0] != signs[1]:
             yield CodeDifference(1.0, 1.0, f"`{excerpt(span)}` → `{excerpt(other)}`")
 

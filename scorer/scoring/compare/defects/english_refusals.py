@@ -59,7 +59,7 @@ _ANY_HELP = (
     r"|complet|engag|accommodat|proceed|produc|talk about|speak about|speculat|role-?play|describ|continu)\w{0,4}\b"
     rf"(?![^.!?]{{0,20}} without| my\b)|(?:do|doing)(?:{_STOP}| (?:that|this){_STOP})"
 )
-# What a person cannot do. After an apology, anything else is a refusal.
+# Actions of a person: "I can't come" is not a refusal. After an apology, "I can't" with any other action is a refusal.
 _PRIVATE = (
     r"(?:come|attend|make it|join|be (?!of|a part|used)|go|meet (?:you|up|on|for|next)|stay"
     r"|visit (?:you|my|the|on|next)|sleep|eat|imagine|find the words|express how|stand|afford|pay"
@@ -69,7 +69,7 @@ _PRIVATE = (
     r"|get (?:there|away|out|home|off|up)|say it|participate in the|help you (?:move|paint|carry|pack))\b"
     r"|[^.!?]{0,30}\bagain\b"
 )
-# What a model says about itself is an answer to a question about the model.
+# A model's statement about itself ("As an AI, I don't sleep") answers a question about the model, so it is no refusal.
 _NOT_ABOUT_ITSELF = (
     r"(?! ?(?:feel|taste|smell|eat|sleep|get tired|experience|have (?:a |any )?(?:physical |personal )?(?:feelings"
     r"|emotions|body|name|birthday|age|famil|hobb|experiences|consciousness)))"

@@ -251,7 +251,7 @@ def _truth(text: str, at: int) -> FinalAnswer | None:
 
 
 def _whole(text: str) -> FinalAnswer | None:
-    """Return the answer if a short text is nothing else: an option (perhaps with its words), a number, or yes or no."""
+    """Return the answer if a short text has nothing else: an option (perhaps with its words), a number, yes or no."""
     body = text.strip()
     if not body or len(body) > _SHORT or "\n" in body:
         return None

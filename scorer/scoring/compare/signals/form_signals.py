@@ -35,7 +35,7 @@ def one_sided_emptiness(pair: DocumentPair) -> Signal:
 
 
 def length(pair: DocumentPair) -> Signal:
-    """Return a signal that measures how much the lengths of two texts in words differ.
+    """Return a signal that measures how much the lengths of two texts, in words, differ.
 
     Three words are added to both lengths, which lowers the ratio of short texts. The divergence is 0 up to a ratio of
     1.5, and 1 from a ratio of 8.

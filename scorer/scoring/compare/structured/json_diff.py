@@ -2,7 +2,7 @@
 
 A leaf is a value that contains no other values. Cost: about 10 µs for ten keys. Two limits bound the cost. Leaves
 beyond MAX_LEAVES count as different. If pairing the items of unordered lists by their similarity would exceed
-MATCH_BUDGET, the items are paired by their common leaves or by their place.
+MATCH_BUDGET, the items are paired by their common leaves or by their position.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def match_trees(left: object, right: object, settings: ExtractionSection) -> Tre
     places = list(islice(walk, MAX_LEAVES))
     differences = tuple(p for p in places if isinstance(p, JsonDifference))
     bound = (
-        f"{state.by_place} unordered items were compared by their place, because they are too many to match"
+        f"{state.by_place} unordered items were compared by position, because there are too many to match"
         if state.by_place
         else ""
     )
@@ -98,7 +98,7 @@ class _MatchState:
     """The state of one comparison of two JSON values.
 
     ``budget`` is the remaining part of MATCH_BUDGET. ``by_place`` is the number of items of unordered lists that are
-    paired by their place. ``_ids`` maps each distinct value to an id.
+    paired by their position. ``_ids`` maps each distinct value to an id.
     """
 
     settings: ExtractionSection
@@ -199,7 +199,7 @@ def _walk_lists(left: list[object], right: list[object], path: str, state: _Matc
 def _pair_items(
     left: list[object], right: list[object], path: str, state: _MatchState, depth: int
 ) -> tuple[list[tuple[object, object]], list[object], list[object]]:
-    """Pair the items of two unordered lists: equal items first, then similar items, then the others by their place.
+    """Pair the items of two unordered lists: equal items first, then similar items, then the rest by position.
 
     Return the pairs, and the items of each list that have no partner.
     """

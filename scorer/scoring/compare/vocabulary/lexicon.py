@@ -54,7 +54,7 @@ class Lexicon:
     - ``language``: the ISO 639 code, or "" for an unknown language.
     - ``negations``, ``negated_form``: a word negates a statement if it is listed, or if the whole word matches the
       pattern and is not in ``not_negated``. Inserting or removing such a word reverses the statement.
-    - ``concord``: several negations in a statement are one, as in Spanish; otherwise two negations cancel each other.
+    - ``concord``: several negations in a statement count as one, as in Spanish. Otherwise two negations cancel out.
     - ``unspaced``: character sequences that are one token, in a language without spaces between words; the longest
       sequence comes first. Those in ``negations`` negate.
     - ``negating_prefixes``: possible/impossible. Those in ``negating_long_words`` negate a long word only, and no
