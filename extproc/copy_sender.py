@@ -166,7 +166,10 @@ class Tee:
 
 
 async def _within(copy: ShadowRequest, exchange: asyncio.Task[None]) -> None:
-    """Wait for the exchange, and raise its errors. Raises TimeoutError after the copy's time limit."""
+    """Wait for the exchange, and raise its errors.
+
+    Raises TimeoutError after the copy's time limit, but not before ``copy.client_ended`` is set.
+    """
     ended: asyncio.Task[bool] | None = None
     try:
         await asyncio.wait([exchange], timeout=copy.timeout_s)

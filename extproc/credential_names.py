@@ -126,7 +126,7 @@ def names_a_credential(plain: str) -> bool:
 def looks_random(value: str) -> bool:
     """Return whether a value may be a generated secret.
 
-    It has no white space and at least 8 characters, and either a digit or at least 20 characters.
+    Such a value has no white space and at least 8 characters. It also has a digit, or at least 20 characters.
     """
     if len(value) < _LONG or any(map(str.isspace, value)):
         return False

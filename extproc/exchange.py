@@ -108,7 +108,8 @@ class Exchange:
     def retried(self) -> bool:
         """Whether Envoy made more than one attempt to get the answer.
 
-        In an aggregate cluster with fallback, the second attempt is a failover. In any other cluster, it is a retry.
+        In an aggregate cluster with fallback, the second attempt may be a failover. In any other cluster, it is a
+        retry.
         """
         return self.response is not None and self.response.attempts > 1
 

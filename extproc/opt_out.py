@@ -19,7 +19,7 @@ def sides_kept_out(rules: Sequence[OptOut], headers: Mapping[str, str]) -> froze
 
 
 def _applies(rule: OptOut, headers: Mapping[str, str]) -> bool:
-    """Return whether a rule applies. If a header has several values, each of them counts."""
+    """Return whether a rule applies. If the header has several values, one matching value is enough."""
     value = headers.get(rule.header)
     if value is None or not rule.values:
         return value is not None

@@ -13,8 +13,8 @@
 4. If Envoy switched from the candidate to the baseline, the outcome is the candidate's error ``failover``. ``rescued``
    is True if the baseline answered, False if the baseline failed by rule 6, and None if the client disconnected. If the
    candidate was not asked, because the model in the body could not be replaced, the entry is a ``LocalReply``. If the
-   candidate refused what the request asks for (``CAPABILITY_STATUSES``), the error is ``capability``; if the baseline
-   refuses it too, it is the client's fault.
+   candidate refused what the request asks for (``CAPABILITY_STATUSES``), the error is ``capability``. If the baseline
+   refuses the request, too, the client is at fault.
 5. A 429 to a copy is not an error of the side, because the side would have had fewer requests without copies. The entry
    is a ``LocalReply``, and copies pause (extproc/copy_cool_down.py).
 6. An upstream flag, a reset during the answer, or a status of 5xx, 408 or 429 is an error of the side. A status of 401
@@ -182,7 +182,7 @@ def _after_failover(
 ) -> RequestOutcome:
     """Return the outcome of a candidate's request that Envoy then sent to the baseline.
 
-    If both sides refused the request because of its content, it is the client's fault.
+    If both sides refused the request because of its content, the client is at fault.
     """
     side, origin = Side.CANDIDATE, Origin.LIVE
     refused = entry.common_properties.custom_tags.get(envoy_names.REFUSED_TAG, "")

@@ -38,8 +38,9 @@ _OF_ANSWER = ("choices", "message", "delta", "output", "candidates", "function",
 
 
 def request_text(body: bytes) -> str | None:
-    """Return the texts of a request and the schemas of its tools; None for a body that is no JSON object or too
-    long.
+    """Return the texts of a request and the schemas of its tools.
+
+    Return None if the body is not a JSON object or is too long.
     """
     document = _parsed(body) if len(body) <= MOST_BYTES else None
     if not isinstance(document, dict):

@@ -103,7 +103,7 @@ class _SideCounts:
         """Count rejections as errors, but never more errors than requests. Return the rejections that are left.
 
         A rejection is a 4xx of one side for a request that the other side accepted, or an answer that failed although
-        its status says success. Its request is counted when the access log reports it, which may be later.
+        its status says success. The rejected request is counted when the access log reports it, which may be later.
         """
         while self.rejections and self.errors < self.requests:
             kind, at_ms = self.rejections.pop()

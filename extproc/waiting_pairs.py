@@ -1,6 +1,6 @@
 """The pairs that wait for Redis, in one queue for each workload.
 
-Redis can refuse the pairs of one workload alone, for example because its key has another type. Then only that
+Redis can refuse the pairs of one workload alone, for example because its key has the wrong type. Then only that
 workload's queue waits. If the buffer is full, the fullest queue loses its oldest pair, so one workload cannot take the
 space of the others.
 """

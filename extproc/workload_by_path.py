@@ -21,8 +21,8 @@ OVERLOAD = "overload"  # the response code details of the connection manager; En
 def workload_by_path(entry: HTTPAccessLogEntry, workloads: Mapping[str, WorkloadInfo]) -> WorkloadInfo | None:
     """Return the workload of a request that no workload's route took, or None for any other request.
 
-    The workload with the most specific match for path and host is returned. The access log has no headers and no body,
-    so a workload that matches by these is found only if Envoy was overloaded.
+    The workload with the most specific match for path and host is returned. The access log has no headers and no body.
+    Therefore a workload whose match needs a header or the model is returned only if Envoy was overloaded.
     """
     overloaded, without_route = _is_overloaded(entry), _found_no_route(entry)
     if not overloaded and not without_route:

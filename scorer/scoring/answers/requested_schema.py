@@ -13,9 +13,10 @@ _UNSPECIFIED = "TYPE_UNSPECIFIED"
 
 
 def as_json_schema(schema: object) -> object:
-    """Return the schema as a JSON schema, or None for text that is not JSON. Any other value is returned unchanged.
+    """Return the schema as a JSON schema.
 
-    A result that is not an object accepts every value.
+    Text that is not JSON becomes None. Any other value that is not a JSON object is returned unchanged. As a schema,
+    such a result accepts every value.
     """
     if isinstance(schema, str):
         try:

@@ -48,7 +48,10 @@ class _CallBuilder:
             self.text.append(string(text, "a tool call's input"))
 
     def half_sent(self, name: object) -> bool:
-        """Return whether a piece with ``name`` continues this call, because the call's arguments are incomplete."""
+        """Return whether ``name`` is this call's name and the call's arguments are incomplete.
+
+        If so, a piece with this name continues the call.
+        """
         if name != self.name or not self.pieces or self.value is not None or self.checks >= _MAX_CHECKS:
             return False
         self.checks += 1

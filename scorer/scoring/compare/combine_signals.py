@@ -80,8 +80,8 @@ def form_factor(found: FoundDifferences, settings: ScoringSection) -> float:
 def _form_effect(signal: Signal, texts: ComparedTexts) -> float:
     """Return the effect of a signal about form.
 
-    A text of a few words without a full stop may look truncated although it is complete. So, unless the provider
-    reports the truncation, its effect is smaller for a short text.
+    A text of a few words without a full stop may look truncated although it is complete. Therefore the effect of
+    ``truncation`` is smaller for short texts, unless the provider reports the truncation.
     """
     reported = texts.pair.left.cut != texts.pair.right.cut
     return clamp(signal.effect) * (texts.substance() if signal.name == "truncation" and not reported else 1.0)

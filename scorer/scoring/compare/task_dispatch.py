@@ -201,8 +201,8 @@ def text_similarity(
 ) -> Similarity | None:
     """Return the similarity of two texts, or None if one of them is empty and the other is not.
 
-    ``vectors``: the vectors of both canonical texts; required if ``needs_embedding`` is true. ``cosine_map``: the map
-    of their model. If the embedding model cannot read one of the texts, their characters are compared.
+    ``vectors``: the vectors of both canonical texts; required if ``needs_embedding`` is true. ``cosine_map``: the
+    cosine map of the embedding model. If this model cannot read one of the texts, their characters are compared.
     """
     if not needs_embedding(a, b):
         return SAME_TEXT if a.text == b.text or a.canonical == b.canonical else None

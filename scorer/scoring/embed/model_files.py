@@ -48,8 +48,8 @@ def find_model(name: str) -> Path | None:
 def require_model(name: str) -> Path:
     """Return the directory of the model ``name``.
 
-    If it is missing, raises DependencyError with the package to install for a model that Glidepath knows, and
-    ConfigError with the allowed names for any other model.
+    A missing model raises an error. For a model that Glidepath supports by name, this is a DependencyError with the
+    package to install. For any other model, it is a ConfigError with the allowed names.
     """
     folder = find_model(name)
     known = known_model(name)

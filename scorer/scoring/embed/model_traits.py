@@ -37,8 +37,8 @@ SAME_SCALE = CosineMap(((-1.0, -1.0), (1.0, 1.0)))
 class ModelTraits:
     """The traits of an embedding model.
 
-    ``prefix``: a text that the model expects before each text. ``prefix_tokens``: an upper bound of its number of
-    tokens.
+    ``prefix``: a text that the model expects before each text. ``prefix_tokens``: an upper bound on the number of
+    tokens in the prefix.
     """
 
     prefix: str = ""

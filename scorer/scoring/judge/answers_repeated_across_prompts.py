@@ -32,7 +32,7 @@ class RepeatedAnswers:
     def note(self, answerer: Hashable, prompt: str, text: str) -> bool:
         """Record an answer. Return whether the same text has answered at least PROMPTS prompts that are not alike.
 
-        ``answerer``: identifies the answering side, for example a workload with a side.
+        ``answerer``: identifies the answering side, for example by its workload and side.
         """
         if len(text.strip()) < LEAST_CHARS:
             return False

@@ -13,7 +13,7 @@ _SHOWN = 200
 
 
 def call_and_schema_faults(choice: Choice, expected: Expectation) -> Iterator[FoundFault]:
-    """Yield at most one fault of each kind. An answer that a limit on the length has cut is not checked."""
+    """Yield at most one fault of each kind. An answer that a length limit has cut off is not checked."""
     if choice.finish_reason is FinishReason.LENGTH:
         return
     known: set[AnswerFault] = set()

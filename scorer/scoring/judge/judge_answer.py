@@ -78,7 +78,7 @@ def only_one_side(
 ) -> tuple[frozenset[AnswerFault], frozenset[AnswerFault]]:
     """Return the kinds of faults that only the baseline's answer has, and those that only the candidate's has.
 
-    A fault of both answers shows no difference between the sides. For example, a request's own limit on the length cuts
+    A fault of both answers shows no difference between the sides. For example, a length limit in the request cuts off
     both answers.
     """
     first, second = frozenset(f.kind for f in baseline), frozenset(f.kind for f in candidate)

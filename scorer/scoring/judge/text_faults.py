@@ -1,4 +1,4 @@
-"""Find the faults in the text of one answer: refusal, cut, loop, leaked tokens, garbling, language, code.
+"""Find faults in the text of one answer: refusal, cut, loop, leaked tokens, garbling, wrong language, broken code.
 
 Something that the request asks for is not a fault: a letter that declines, a repeated text, a translation. If it is
 uncertain whether the request asks for it, there is no fault, because a false alarm costs more than a miss. Cost: 0.1 ms

@@ -1,4 +1,4 @@
-"""Limit this process, then replace it by a command: ``limit_and_exec.py MEMORY SECONDS COMMAND [ARGUMENT ...]``.
+"""Limit this process, then replace it with a command: ``limit_and_exec.py MEMORY SECONDS COMMAND [ARGUMENT ...]``.
 
 The limits survive the replacement: the address space (bytes), the size of each written file, the processor time and the
 wall-clock time (seconds). The limit on wall-clock time ends the command even if the scorer has died. RLIMIT_NPROC is

@@ -111,7 +111,7 @@ async def _output(process: Process) -> bytes:
 async def _end(process: Process) -> None:
     """Kill the remaining processes of the command's process group, close the pipes, and wait for the command's end.
 
-    ``wait`` returns only when both pipes are closed, and an output that is not read to its end never closes its pipe.
+    ``wait`` returns only when both pipes are closed. An output pipe that is not read to its end never closes by itself.
 
     Children in the group may still run after the command has ended. The kernel does not reuse the number of a group
     while the group has members. A PermissionError means that the remaining members run as another user.

@@ -69,7 +69,7 @@ class Instrument(Protocol):
         """Return why the instrument may not judge a pair now. If it may, count the pair in its budget and return ""."""
 
     async def ask(self, session: aiohttp.ClientSession, result: PairResult) -> Finding:
-        """Ask the instrument about the pair, and return its result. If this is cancelled, the question ends."""
+        """Ask the instrument about the pair, and return its result. Cancelling the call ends the question."""
 
 
 @dataclass(slots=True)

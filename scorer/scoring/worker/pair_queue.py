@@ -242,7 +242,7 @@ class RedisPairQueue:
         return groups
 
     async def _delete_dead_consumers(self, key: str, idle_ms: int) -> None:
-        """Delete the consumers of dead scorers that have no pending pairs.
+        """Delete the consumers that dead scorers left in Redis, if they have no pending pairs.
 
         Otherwise, each restart of a scorer would leave one more consumer in Redis.
         """

@@ -144,7 +144,7 @@ def _same_kind(a: Token, b: Token, lexicon: Lexicon) -> bool:
 
 
 def align(left: tuple[Token, ...], right: tuple[Token, ...], lexicon: Lexicon) -> Alignment:
-    """Align the tokens of two texts, whose language has the words ``lexicon``.
+    """Align the tokens of two texts. ``lexicon`` has the words of their language.
 
     Edits that only change the formatting, such as list markers, are left out. The result is symmetric: if the texts are
     swapped, only the sides of the edits are swapped. Two texts may have several shortest alignments, so the algorithm

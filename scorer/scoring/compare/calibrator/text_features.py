@@ -1,7 +1,7 @@
 """The features of two free texts on which the calibrator works: at most twelve, each a function of a ComparedTexts.
 
 No feature uses another feature's result. Their names and signs are ``FEATURE_SIGNS`` in glidepath/agreement_weights.py.
-Cost: a few µs, because signals and alignment are computed before.
+Cost: a few µs, because the signals and the alignment have already been computed.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ class CodeDifference:
     """The difference between the code in two texts.
 
     ``divergence``, ``relevance`` and ``reason`` have the same meaning as in the class Signal. ``cosmetic`` is True if
-    the code differs only in comments, in formatting, or in names that were changed at every place.
+    the code differs only in comments, in formatting, or in names that were changed consistently.
     """
 
     divergence: float = 0.0
@@ -169,7 +169,7 @@ _NAMES = {INDENT: "(indented)", DEDENT: "(unindented)"}
 
 
 def _names_changed_throughout(exchanged: list[tuple[list[str], list[str]]], left: list[str], right: list[str]) -> bool:
-    """Return whether two programs differ only in names that were changed at every place. A keyword is not a name."""
+    """Return whether two programs differ only in names that were changed consistently. A keyword is not a name."""
     names: dict[str, str] = {}
     for x, y in exchanged:
         if len(x) != len(y):

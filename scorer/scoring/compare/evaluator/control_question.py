@@ -27,9 +27,9 @@ class _Control:
     about: str
 
     def is_touched_by(self, text: str) -> bool:
-        """Return whether a word of the subject occurs in the text. In Chinese, it may occur anywhere.
+        """Return whether one of the stems in ``about`` occurs in the text, which must be in lower case.
 
-        ``text`` must be in lower case.
+        A Chinese stem may occur anywhere. Any other stem must be at the beginning of a word.
         """
         return any(
             re.search(rf"(?<![^\W\d_]){word}" if word < _FIRST_CHINESE else word, text) for word in self.about.split()

@@ -40,7 +40,7 @@ _AFTER = re.compile(
 def unit_at(text: str, at: int) -> tuple[str, Decimal, int] | None:
     """Return (base unit, factor, end) of the unit that begins at ``text[at]``, or None if there is no unit.
 
-    The position ``at`` is directly after a number.
+    The position ``at`` must be directly after a number.
     """
     match = _AFTER.match(text, at)
     if match is None:

@@ -211,7 +211,7 @@ def _clock(surface: str, text: str, end: int) -> Quantity | None:
 
 
 def exact(value: Fraction) -> Decimal | Fraction:
-    """Return a fraction as a decimal number if it has few decimal places, such as 3/8."""
+    """Return a fraction as a Decimal if it has few decimal places (such as 3/8), otherwise unchanged."""
     few = value.denominator in (1, 2, 4, 5, 8, 10, 16)
     return Decimal(value.numerator) / Decimal(value.denominator) if few else value
 

@@ -36,7 +36,7 @@ class DocumentPair:
 
     @cached_property
     def lexicon(self) -> Lexicon:
-        """The lexicon of the texts' language. If the languages differ, it has only the words common to all."""
+        """The lexicon of the texts' language. If the languages differ, it has only the words of ``any.toml``."""
         known = {text.lexicon.language: text.lexicon for text in (self.left, self.right)}
         known = {language: words for language, words in known.items() if language != UNKNOWN}
         return next(iter(known.values())) if len(known) == 1 else lexicon_of(UNKNOWN)

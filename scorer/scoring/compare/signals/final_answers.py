@@ -138,7 +138,8 @@ def _boxed_places(text: str, at: int) -> Iterator[int]:
 def _declared_places(text: str, at: int) -> Iterator[int]:
     """Yield the place after each declaration.
 
-    Every declaration begins with one of a few words. Finding these first is far cheaper than matching the pattern.
+    Every declaration begins with one of a few words. Finding these words first is far cheaper than matching the
+    pattern.
     """
     folded = text[at:].lower()
     if len(folded) != len(text) - at:  # a letter such as İ is longer in lower case

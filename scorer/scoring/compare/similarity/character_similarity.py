@@ -1,4 +1,4 @@
-"""Compare texts by their shared characters if the embedding model does not know their script (ADR 0124).
+"""Compare texts by their shared characters if the embedding model does not cover their script (ADR 0124).
 
 Such a text has no vectors (embed/text_vectors.py), because its cosine with any other text in the script would be high.
 If pairs of such texts were left unscored, only pairs with equal texts would count, which would favour the candidate.
@@ -48,7 +48,7 @@ def multiset_distance(a: Counter[str], b: Counter[str]) -> float:
 
 
 def mark_unknown_script(comparison: Comparison, similarity: Similarity, flag_below: float) -> Comparison:
-    """Return the comparison with a mark that the embedding model does not know the script of the texts.
+    """Return the comparison with a mark that the embedding model does not cover the script of the texts.
 
     ``similarity`` is the result of ``character_similarity`` for the two texts. The measure ``shared_characters``
     replaces the cosine. The flag "meaning" is removed. If the comparison had this flag, and the score of ``similarity``

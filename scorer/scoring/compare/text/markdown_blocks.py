@@ -104,7 +104,7 @@ def code_blocks(text: str) -> tuple[Block, ...]:
 
 
 def prose_around(text: str, blocks: Sequence[Block]) -> tuple[str, ...]:
-    """Return the passages before, between and after the code blocks ``blocks`` of a text: one more than blocks."""
+    """Return the passages before, between and after the code blocks ``blocks``: one passage more than blocks."""
     edges = [0, *(edge for block in blocks for edge in (block.start, block.end)), len(text[:MAX_CHARS])]
     return tuple(text[start:end] for start, end in zip(edges[::2], edges[1::2], strict=True))
 

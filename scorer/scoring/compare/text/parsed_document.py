@@ -106,7 +106,7 @@ class Document:
 
     @cached_property
     def places(self) -> tuple[int, ...]:
-        """The position of each token in ``text``. It is approximate if characters were normalised."""
+        """The positions of the tokens in ``text``. They are approximate if characters were normalised."""
         found: list[int] = []
         at, find = 0, self.text.find
         for token in self.tokens:

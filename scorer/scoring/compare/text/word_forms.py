@@ -131,7 +131,7 @@ def keys_of(lexicon: Lexicon, surface: str) -> tuple[tuple[str, ...], bool]:
 
 
 def _begins_other(lexicon: Lexicon, surface: str, word: str) -> bool:
-    """Return whether a word may begin a number, date, amount or address. ``word`` is its lower case."""
+    """Return whether a word may begin a number, date, amount or address. ``word`` is ``surface`` in lower case."""
     special = word in _SPECIAL or word in lexicon.numbers or surface in CURRENCY_MARKS
     special = special or "://" in word or word.startswith("www.") or (lexicon.is_english and word == "no")
     return special or word[0].isnumeric()  # a numeral of Chinese characters
