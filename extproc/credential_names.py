@@ -1,4 +1,4 @@
-"""Decides by the name of a member or parameter, and in some cases also by its value, whether it is a credential.
+"""Decides whether a member or parameter is a credential, by its name and in some cases also by its value.
 
 These are not credentials: a text about credentials, a number of tokens, the cursor of a page, a token of a language
 model.

@@ -28,8 +28,8 @@ class RawPair:
 
     ``request_encoding``, ``first_encoding``, ``second_encoding``: the content encodings of the request's body and of
     the bodies of the two answers.
-    ``counted``: whether coverage must still count the result of this pair. False if it has already counted the exchange
-    as not comparable.
+    ``counted``: whether the result of this pair counts in the coverage. False if the exchange already counts there as
+    not comparable.
     """
 
     pair: Pair

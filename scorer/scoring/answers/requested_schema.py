@@ -1,6 +1,7 @@
 """Convert the schema in a request to a JSON schema.
 
-Gemini writes types in capitals, ``nullable``, and some counts as text. vLLM and SGLang also accept a schema as text.
+Gemini has its own key ``nullable``. It writes types in capitals, and some counts as text. vLLM and SGLang also accept a
+schema as text.
 """
 
 from __future__ import annotations

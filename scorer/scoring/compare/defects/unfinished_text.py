@@ -1,4 +1,4 @@
-"""Detect from the form of a text that it was cut off."""
+"""Detect whether a text was cut off, judged only by its form."""
 
 from __future__ import annotations
 
