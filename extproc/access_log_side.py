@@ -63,7 +63,7 @@ def is_failover(workload: WorkloadInfo, common: Any) -> bool:
     or the candidate's cluster. Two flags show this case:
     - no_healthy_upstream: neither side has a usable host.
     - upstream_overflow with a second attempt: Envoy never retries after a circuit breaker, so the circuit breaker
-      stopped the second attempt, the one to the baseline.
+      stopped the second attempt, which was for the baseline.
     """
     if not workload.fallback or _is_at_baseline(workload, common):
         return bool(workload.fallback)

@@ -5,8 +5,8 @@ mode. Each half goes WAITING → OPEN → DONE. The halves overlap: an answer ma
 has ended. A half becomes DONE by ``end_of_stream`` on its headers or on a body chunk, or by trailers. (If trailers
 follow, the last chunk has no ``end_of_stream``.) The exchange ends when the response is DONE, even if the request is
 not. It also ends when Envoy half-closes the stream before the response is DONE. After such an early close, extproc
-cannot find out whether the client, the upstream or Envoy ended the exchange. If the answer shows by itself that it is
-whole, the exchange still counts as complete: many clients leave when they have read ``[DONE]``.
+cannot find out whether the client, the upstream or Envoy ended the exchange. If the content of the answer shows that
+the answer is complete, so is the exchange: many clients leave when they have read ``[DONE]``.
 
 Quirks of Envoy 1.40, observed or documented: bodies end with an empty chunk that has ``end_of_stream``; that chunk may
 come twice; if a filter answers early, the stream begins with ``response_headers``; 1xx answers precede the final

@@ -37,7 +37,7 @@ MAX_BATCH_BYTES = 8 * 2**20  # a batch ends once its lines have this size
 class ScoredLine:
     """The result of one line of the file. If its pair is unscored, ``agreement`` is None and the flag is the reason.
 
-    ``faults``: the faults of each side's answer by itself, whether or not the pair is scored.
+    ``faults``: the faults of each side's answer, judged without the other answer, whether or not the pair is scored.
     ``preference``: the evaluator's preference, or None if it has not judged the pair.
     ``correctness``: how right each answer is; None without a result of the verifier.
     """

@@ -1,4 +1,4 @@
-"""Judge one answer by itself, by its body, its text and its tool calls.
+"""Judge one answer from its body, its text and its tool calls, without the other side's answer.
 
 Both sides' answers are judged in the same way, whether clients or copies got them. The kinds of faults and their grades
 are in glidepath/answer_faults.py. The work for one answer is bounded.
