@@ -23,7 +23,7 @@ def scored(seed: int, agreement: float, cosine: float) -> ScoredSet:
     return ScoredSet(same, scores[0], scores[1], cheap, np.zeros(80))
 
 
-def test_without_data_it_says_so_and_succeeds(
+def test_without_data_the_benchmark_says_so_and_succeeds(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("GLIDEPATH_LABELLED", raising=False)

@@ -14,7 +14,7 @@ def test_the_fixed_test_of_a_mean_needs_the_number_of_the_textbook() -> None:
     assert found.power == pytest.approx(fixed.POWER, abs=0.03)
 
 
-def test_a_test_for_every_distribution_needs_as_many_samples_as_no_exceedance_must_be_surprising() -> None:
+def test_a_test_for_every_distribution_needs_samples_of_which_one_likely_exceeds_the_p99() -> None:
     # none of 298 samples exceeds the p99 with a probability of 0.99^298 = 0.05
     counted = fixed.fixed_test(fixed.exceedance_statistic(1.2, 1.0, 0.99, 0.25, 1000), 100)
     knowing = fixed.fixed_test(fixed.latency_statistic(1.2, 1.0, 0.99, 0.25, 1000), 100)

@@ -30,7 +30,7 @@ def test_a_mutation_is_repeatable_and_changes_something(kind: str) -> None:
     assert any(after is not None for after in changed)
 
 
-def test_the_threshold_lets_two_in_a_hundred_pass() -> None:
+def test_two_in_a_hundred_scores_are_below_the_threshold() -> None:
     scores = [i / 100 for i in range(100)]
     threshold = alarm_threshold(scores)
     assert sum(score < threshold for score in scores) == 2

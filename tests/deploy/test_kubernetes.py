@@ -87,7 +87,7 @@ def test_every_monitor_has_the_fields_of_the_prometheus_operator(name: str) -> N
     assert read.model_dump(mode="json", by_alias=True, exclude_none=True) == one
 
 
-def test_every_monitor_selects_what_has_the_port_that_it_reads() -> None:
+def test_every_monitor_selects_an_object_with_the_port_that_it_reads() -> None:
     services = [one for one in MANIFESTS.values() if one["kind"] == "Service"]
     for name, one in MANIFESTS.items():
         wanted = one.get("spec", {}).get("selector", {}).get("matchLabels", {}).items()

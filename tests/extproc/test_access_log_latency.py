@@ -48,7 +48,7 @@ def test_only_the_backends_time_counts_however_slow_the_client_is(
 
 
 @given(st.none() | NANOS, st.none() | NANOS, st.none() | NANOS)
-def test_it_is_never_negative_and_none_if_a_time_is_missing_or_the_answer_came_first(
+def test_latency_is_never_negative_and_none_if_a_time_is_missing_or_the_answer_came_first(
     end: int | None, first: int | None, last: int | None
 ) -> None:
     found = logged_latency(entry(end, first, last))

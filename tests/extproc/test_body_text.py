@@ -31,7 +31,7 @@ def test_a_labelled_charset_is_used(coding: str, charset: str) -> None:
     ("body", "content_type"),
     [(b"a\0b", ""), (b"x", "text/plain; charset=utf-7"), (b"x", "a/b; charset=nonesuch"), (b"x", "Multipart/mixed")],
 )
-def test_what_is_no_text_is_not_read(body: bytes, content_type: str) -> None:
+def test_a_body_that_is_not_text_is_not_read(body: bytes, content_type: str) -> None:
     assert read_text(body, content_type) is None
 
 

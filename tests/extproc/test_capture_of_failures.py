@@ -27,7 +27,7 @@ async def test_a_plain_retry_is_no_failover(cluster: str, fallback: str) -> None
     ("status", "ending"),
     [(200, Ending.ABORTED), (0, Ending.TIMEOUT), (0, Ending.REFUSED), (503, Ending.COMPLETE), (429, Ending.COMPLETE)],
 )
-async def test_a_failed_copy_is_counted_and_makes_a_pair_that_is_not(status: int, ending: Ending) -> None:
+async def test_a_failed_copy_is_counted_and_its_pair_is_not(status: int, ending: Ending) -> None:
     async with setup() as r:
         r.sender.status, r.sender.ending = status, ending
         r.sender.gate.set()
@@ -51,7 +51,7 @@ async def test_a_failed_copy_to_the_baseline_makes_no_pair() -> None:
 @pytest.mark.parametrize(
     ("status", "ending"), [(200, Ending.ABORTED), (0, Ending.TIMEOUT), (503, Ending.COMPLETE), (429, Ending.COMPLETE)]
 )
-async def test_a_failed_copy_makes_a_pair_without_count_if_both_sides_got_a_copy(status: int, ending: Ending) -> None:
+async def test_a_failed_copy_makes_an_uncounted_pair_if_both_sides_got_a_copy(status: int, ending: Ending) -> None:
     async with setup("{same_side: 100}") as r:
         r.sender.status, r.sender.ending = status, ending
         r.sender.gate.set()
@@ -80,7 +80,7 @@ async def test_both_copies_are_kept_though_the_clients_answer_failed(status: int
         assert "paired" not in r.coverage
 
 
-async def test_only_one_accepted_copy_is_no_copy_of_both_sides() -> None:
+async def test_one_accepted_copy_does_not_count_as_copies_to_both_sides() -> None:
     async with setup("{same_side: 100, max_in_flight: 1}") as r:
         r.sender.gate.set()
         r.feed(r.request(), OK, END)

@@ -13,7 +13,7 @@ from glidepath.sides import Origin, Side
 from tests.support.capture_setup import END, OK, setup
 
 
-async def test_requests_of_which_a_client_repeats_the_id_make_pairs_of_their_own_and_are_blamed_by_their_id() -> None:
+async def test_requests_with_a_repeated_id_make_separate_pairs_and_count_errors_by_that_id() -> None:
     async with setup() as r:
         r.sender.gate.set()
         for _ in range(3):

@@ -120,14 +120,14 @@ LIMITED = Backend.model_validate(
         ({"messages": [], "previous_response_id": "resp_1"}, Coverage.NEEDS_STATE),
     ],
 )
-def test_what_the_candidate_declares_that_it_cannot_serve_is_not_copied_to_it(body: Any, reason: Any) -> None:
+def test_a_request_beyond_the_candidates_declared_limits_is_not_copied_to_it(body: Any, reason: Any) -> None:
     expected = Coverage.INELIGIBLE_MODALITIES if reason == "modalities" else reason
     assert reason_not_to_copy(json.dumps(body).encode(), LIMITED) is expected
     assert reason_not_to_copy(b"not JSON " * 20_000, LIMITED) is Coverage.INELIGIBLE_MAX_BODY
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b"nonsense", b'{"tools": ' + b"[" * 5000])
-def test_what_is_no_json_object_gives_no_reason(body: bytes) -> None:
+def test_a_body_that_is_not_a_json_object_gives_no_reason(body: bytes) -> None:
     assert reason_not_to_copy(body) is None
 
 

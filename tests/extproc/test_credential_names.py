@@ -52,7 +52,7 @@ def test_the_value_decides_for_a_bare_token(value: str, expected: bool) -> None:
 
 
 @pytest.mark.parametrize("value", ["", "string", "STR", "null"])
-def test_nothing_and_a_type_are_no_credentials(value: str) -> None:
+def test_an_empty_value_and_the_name_of_a_type_are_no_credentials(value: str) -> None:
     assert not is_credential("password", value)
 
 

@@ -91,12 +91,12 @@ def test_a_stream_without_a_usage_is_estimated() -> None:
     assert found.usage.output == 7
 
 
-def test_needed_state_and_acting_servers_are_told() -> None:
+def test_needed_state_and_acting_servers_are_found() -> None:
     assert facts(request(previous_response_id="resp_1"), path="/v1/responses").needs_state
     assert facts(request(tools=[{"type": "web_search"}])).acting
 
 
-def test_a_third_equal_request_tells_whether_the_answers_vary() -> None:
+def test_a_third_equal_request_shows_whether_the_answers_vary() -> None:
     repeats = RepeatedRequests(b"key")
 
     def repeated(text: str) -> tuple[bool, bool]:

@@ -98,7 +98,7 @@ def test_the_clients_path_counts_where_a_route_rewrites_it() -> None:
     assert next(iter(counted(made))).path == CHAT
 
 
-def test_classes_of_calls_are_told_apart() -> None:
+def test_classes_of_calls_are_distinguished() -> None:
     made = observer(paths=["/ask"])
     for path in ("/v1/files", "/v1/threads/thread_abc123def456gh/runs", "/other", "/ask"):
         made.logged(entry(path))
@@ -110,7 +110,7 @@ def test_classes_of_calls_are_told_apart() -> None:
     }
 
 
-def test_an_unexpected_error_is_counted_and_raised_to_nobody() -> None:
+def test_an_unexpected_error_is_counted_and_not_raised() -> None:
     made = observer()
     made.callers = None  # type: ignore[assignment]  # as a defect of ours could leave it
     made.logged(entry(caller="x"))

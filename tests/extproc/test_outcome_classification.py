@@ -71,7 +71,7 @@ def test_an_answer_of_envoy_itself_is_no_outcome_of_a_side(flag: Flag, cluster: 
         assert reply.at_fault is (AtFault.ENVOY if envoys else AtFault.CLIENT)
 
 
-def test_an_answer_from_a_cache_is_nobodys_fault_and_no_latency_of_a_side() -> None:
+def test_an_answer_from_a_cache_is_no_fault_and_no_latency_of_a_side() -> None:
     made = set_flag(entry("cloud", 200, tries=0), next(flag for flag in FLAGS if flag.short == "RFCF"))
     assert (local(made).at_fault, local(made).kind) == (AtFault.NONE, "cache")
 

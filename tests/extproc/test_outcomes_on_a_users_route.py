@@ -58,7 +58,7 @@ def test_an_endpoint_that_names_the_candidate_is_no_failover() -> None:
     assert (served.side, served.error) == (Side.CANDIDATE, "")
 
 
-def test_the_cluster_that_was_there_is_the_baseline() -> None:
+def test_the_users_existing_cluster_is_the_baseline() -> None:
     served = outcome(CLUSTER)
     assert isinstance(served, RequestOutcome)
     assert (served.side, served.error) == (Side.BASELINE, "")
@@ -75,7 +75,7 @@ def test_a_refusal_by_a_filter_of_the_route_is_no_outcome_of_a_side(chosen: str,
     assert refused.at_fault is AtFault.CLIENT
 
 
-def test_a_refusal_by_the_backend_or_for_want_of_one_is_an_outcome_of_the_side() -> None:
+def test_a_refusal_by_the_backend_or_without_a_backend_is_an_outcome_of_the_side() -> None:
     denied = outcome(FALLBACK, "onprem", status=403)
     assert isinstance(denied, RequestOutcome)
     assert denied.error == "http_403"

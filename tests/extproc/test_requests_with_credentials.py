@@ -126,7 +126,7 @@ def test_a_body_that_gives_a_credential_is_found(name: str, dump: Any) -> None:
 
 
 @pytest.mark.parametrize("name", HARMLESS)
-def test_a_body_that_speaks_of_credentials_is_not_found(name: str) -> None:
+def test_a_body_that_only_mentions_credentials_is_not_found(name: str) -> None:
     assert not gives_a_credential(json.dumps(HARMLESS[name]).encode())
 
 

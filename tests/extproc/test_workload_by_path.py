@@ -54,20 +54,20 @@ def test_the_most_specific_match_of_path_and_host_decides(path: str, host: str, 
     assert name(request(path, host)) == workload
 
 
-def test_without_an_overload_a_workload_that_needs_a_header_is_not_meant() -> None:
+def test_without_an_overload_a_workload_that_needs_a_header_is_not_assigned() -> None:
     made = request("/v1/chat/completions", "a.test", details="route_not_found")
     made.common_properties.response_flags.no_route_found = True
     assert name(made) == "chat"
 
 
-def test_a_request_that_fell_to_the_last_route_lacked_its_own() -> None:
+def test_a_request_at_the_route_of_unmatched_requests_is_assigned_by_its_path() -> None:
     made = request("/v1/chat/completions", details="direct_response")
     assert name(made) is None
     made.common_properties.route_name = envoy_names.UNMATCHED_ROUTE
     assert name(made) == "chat"
 
 
-def test_where_no_route_was_found_only_a_post_is_meant() -> None:
+def test_if_no_route_was_found_only_a_post_is_assigned() -> None:
     for method, workload in (("POST", "chat"), ("GET", None), ("OPTIONS", None)):
         made = request("/v1/chat/completions", method=method, details="route_not_found")
         made.common_properties.response_flags.no_route_found = True

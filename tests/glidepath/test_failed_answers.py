@@ -215,12 +215,12 @@ def test_a_redirection_failed(status: int) -> None:
 
 
 @pytest.mark.parametrize("status", [0, 101, 400, 404, 429, 500, 503])
-def test_other_statuses_speak_for_themselves(status: int) -> None:
+def test_an_answer_with_another_status_has_no_further_fault(status: int) -> None:
     assert kind_of(ERROR, JSON, status) is None
 
 
 @pytest.mark.parametrize("body", ["", '{"choices": [', sse(*BEGUN)])
-def test_what_the_capture_cut_is_not_judged_by_its_end(body: str) -> None:
+def test_an_answer_that_the_capture_cut_is_not_judged_by_its_end(body: str) -> None:
     assert kind_of(body, SSE if body.startswith("data") else JSON, cut=True) is None
 
 

@@ -86,7 +86,7 @@ def test_lines_of_json_are_read_like_events() -> None:
     ("content_type", "encoding"),
     [("application/json", ""), ("", ""), (SSE, "gzip"), ("application/vnd.amazon.eventstream", "")],
 )
-def test_of_what_cannot_be_read_event_by_event_the_first_byte_counts(content_type: str, encoding: str) -> None:
+def test_the_first_byte_counts_if_a_stream_cannot_be_read_by_events(content_type: str, encoding: str) -> None:
     first = FirstContent(content_type, encoding)
     assert not first.is_in(b"")
     assert first.is_in(b":")

@@ -12,12 +12,12 @@ MAYBE = st.none() | TIMES
 
 
 @given(TIMES, st.integers(0, 2**40), st.integers(-(2**40), 2**40))
-def test_it_is_the_time_from_the_end_of_the_request_whenever_that_was(end: float, wait: int, shift: int) -> None:
+def test_latency_is_the_time_from_the_end_of_the_request_whenever_that_was(end: float, wait: int, shift: int) -> None:
     assert waited(end, end + wait) == waited(end + shift, end + shift + wait) == wait
 
 
 @given(MAYBE, MAYBE)
-def test_it_is_none_for_an_unknown_time_and_for_an_answer_before_the_end_of_the_request(
+def test_latency_is_none_for_an_unknown_time_and_for_an_answer_before_the_end_of_the_request(
     end: float | None, answer: float | None
 ) -> None:
     known = end is not None and answer is not None and answer >= end

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from glidepath.movable_share import COPIES, FEWEST, REFUSED, movable_share
 
 
-def test_it_is_unknown_before_enough_copies() -> None:
+def test_the_share_is_unknown_before_enough_copies() -> None:
     assert movable_share({}, {}, {COPIES: FEWEST - 1}) is None
     assert movable_share({"needs_state": 1}, {}, {COPIES: FEWEST - 1}) is not None
 
@@ -43,6 +43,6 @@ def test_what_envoy_keeps_at_the_baseline_counts_in_full_although_copies_are_a_s
 
 
 @given(st.integers(1, 10_000), st.integers(0, 10_000), st.integers(0, 500))
-def test_it_is_a_share(copies: int, refused: int, kept: int) -> None:
+def test_the_share_is_between_0_and_1(copies: int, refused: int, kept: int) -> None:
     found = movable_share({"ineligible_context": kept}, {REFUSED: min(refused, copies)}, {COPIES: copies})
     assert found is None or 0 <= found.share <= 1

@@ -98,7 +98,7 @@ def test_pairs_are_scored_with_the_installed_words_and_weights(environment: Envi
     assert "numbers" in json.loads(done.stdout.splitlines()[0])["flags"]
 
 
-def test_the_changelog_has_the_version_with_its_date_below_what_is_not_released() -> None:
+def test_the_changelog_has_the_version_with_its_date_below_the_unreleased_section() -> None:
     lines = (ROOT / "CHANGELOG.md").read_text().splitlines()
     headings = [line for line in lines if line.startswith("## ")]
     assert headings[0] == "## [Unreleased]"

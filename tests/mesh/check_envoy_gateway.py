@@ -216,7 +216,7 @@ OFF = ("patches disabled", "policy missing", "policy not for this Gateway", "one
 
 
 @pytest.mark.parametrize("off", OFF)
-async def test_with_our_part_off_the_users_backend_gets_what_it_got(
+async def test_without_glidepaths_part_the_users_backend_gets_the_same_requests(
     control_planes: ControlPlanes, tmp_path: Path, off: str
 ) -> None:
     async with parts(tmp_path, CLUSTER) as among:
@@ -238,7 +238,7 @@ async def test_with_our_part_off_the_users_backend_gets_what_it_got(
         assert among.onprem.received == []
 
 
-async def test_at_a_share_of_0_the_users_backend_gets_what_it_got(
+async def test_at_a_share_of_0_the_users_backend_gets_the_same_requests(
     control_planes: ControlPlanes, tmp_path: Path
 ) -> None:
     async with parts(tmp_path, CLUSTER) as among:

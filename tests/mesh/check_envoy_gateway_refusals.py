@@ -35,7 +35,7 @@ def documents(folder: Path, own: str, policies: list[Any]) -> tuple[list[Any], l
 
 @pytest.mark.parametrize("target", get_args(Target))
 @pytest.mark.parametrize("name", NAMES)
-async def test_who_was_refused_is_refused_and_who_was_allowed_is_allowed(
+async def test_the_same_callers_are_refused_and_allowed_as_without_glidepath(
     control_planes: ControlPlanes, tmp_path: Path, name: str, target: Target
 ) -> None:
     async with authorizer() as port, parts(tmp_path, CLUSTER, shadow={"sample": 0}) as among:

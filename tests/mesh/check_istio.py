@@ -37,7 +37,9 @@ roles = pytest.mark.parametrize("role", ROLES)
 
 
 @roles
-async def test_istios_validation_takes_everything(control_planes: ControlPlanes, tmp_path: Path, role: Role) -> None:
+async def test_istios_validation_accepts_all_resources(
+    control_planes: ControlPlanes, tmp_path: Path, role: Role
+) -> None:
     async with parts(tmp_path, CLUSTERS[role], sticky={"header": "x-user-id"}) as among:
         documents = mesh(role, control_planes, tmp_path, among).with_glidepath()
         assert refusals(control_planes, tmp_path / "valid", documents) == []
@@ -212,7 +214,7 @@ def filter_for_other_labels(documents: list[Any]) -> list[Any]:
 
 @roles
 @pytest.mark.parametrize("change", [filter_missing, filter_for_other_labels])
-async def test_without_the_filter_the_users_backend_gets_what_it_got(
+async def test_without_the_filter_the_users_backend_gets_the_same_requests(
     control_planes: ControlPlanes, tmp_path: Path, role: Role, change: Callable[[list[Any]], list[Any]]
 ) -> None:
     async with parts(tmp_path, CLUSTERS[role]) as among:
@@ -228,7 +230,7 @@ async def test_without_the_filter_the_users_backend_gets_what_it_got(
 
 
 @roles
-async def test_at_a_share_of_0_the_users_backend_gets_what_it_got(
+async def test_at_a_share_of_0_the_users_backend_gets_the_same_requests(
     control_planes: ControlPlanes, tmp_path: Path, role: Role
 ) -> None:
     """Nothing has pushed a weight yet, so the candidate's share is that of the routes: 0."""

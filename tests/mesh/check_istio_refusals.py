@@ -37,7 +37,7 @@ async def allowed_caller(under_test: Mesh, protection: Protection) -> AsyncItera
 
 @scopes
 @pytest.mark.parametrize("name", PROTECTIONS)
-async def test_who_was_refused_is_refused_and_who_was_allowed_is_allowed(
+async def test_the_same_callers_are_refused_and_allowed_as_without_glidepath(
     control_planes: ControlPlanes, tmp_path: Path, name: str, scope: Scope
 ) -> None:
     async with authorizer() as port, parts(tmp_path, CLUSTERS["gateway"], shadow={"sample": 0}) as among:
@@ -111,7 +111,7 @@ async def answers(caller: Caller, status: int) -> bool:
 
 @scopes
 @pytest.mark.parametrize("share", SHARES)
-async def test_a_rate_limit_lets_pass_and_refuses_as_many(
+async def test_a_rate_limit_allows_and_refuses_as_many_requests_as_without_glidepath(
     control_planes: ControlPlanes, tmp_path: Path, scope: Scope, share: int
 ) -> None:
     async with parts(tmp_path, CLUSTERS["gateway"], shadow={"sample": 0}) as among:

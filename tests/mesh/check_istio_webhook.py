@@ -55,13 +55,13 @@ def rendered(folder: Path, role: Role, candidate: str | None, workload: Mapping[
 
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("route", ROUTES)
-def test_the_webhook_takes_what_is_rendered(server: Kubernetes, tmp_path: Path, role: Role, route: str) -> None:
+def test_the_webhook_accepts_the_rendered_resources(server: Kubernetes, tmp_path: Path, role: Role, route: str) -> None:
     documents = rendered(tmp_path, role, *ROUTES[route])
     lines = server.apply(documents)
     assert [line.rpartition(" ")[2] for line in lines] == ["serverside-applied"] * len(documents)
 
 
-def test_the_webhook_takes_the_rendered_examples(server: Kubernetes) -> None:
+def test_the_webhook_accepts_the_rendered_examples(server: Kubernetes) -> None:
     files = sorted((ROOT / "envoy" / "istio").glob("**/*.yaml"))
     documents = [one for file in files for one in yaml.safe_load_all(file.read_text()) if one and "kind" in one]
     assert {"EnvoyFilter", "VirtualService"} <= {one["kind"] for one in documents}

@@ -100,7 +100,7 @@ def test_an_answer_that_is_not_streamed_has_a_limit_of_its_own(
 
 
 @pytest.mark.parametrize("name", ["", "x y", "a*b", "*a", "x-a**"])
-def test_what_is_no_header_and_no_beginning_of_one_cannot_pass(name: str) -> None:
+def test_a_text_that_is_neither_a_header_nor_the_beginning_of_one_is_refused(name: str) -> None:
     with pytest.raises(ConfigError, match="is neither the name of a header nor the beginning of one"):
         parse(f'pass_headers: ["{name}"]')
 
@@ -122,7 +122,7 @@ def test_a_model_that_no_filter_can_replace_is_refused() -> None:
     parse_config(f"{text % '/v1/audio/speech'}, baseline: cloud, candidate: onprem}}}}\n")
 
 
-def test_nothing_is_stripped_on_the_way_to_a_cluster_that_is_there() -> None:
+def test_reasoning_cannot_be_stripped_from_requests_to_a_users_cluster() -> None:
     text = (
         "backends: {cloud: {cluster: llm, host: llm, foreign_reasoning: HOW}, "
         'onprem: {url: "http://b", foreign_reasoning: strip}}\n' + WORKLOAD

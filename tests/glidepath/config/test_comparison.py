@@ -83,7 +83,7 @@ def test_a_preference_gate_without_an_evaluator_is_refused(valid_yaml: str) -> N
     parse_config(valid_yaml + "    gates: {preference: null}\n")
 
 
-def test_a_correctness_gate_without_anything_that_says_what_is_right_is_refused(valid_yaml: str) -> None:
+def test_a_correctness_gate_without_a_source_of_right_answers_is_refused(valid_yaml: str) -> None:
     gate = "    gates: {correctness: {margin: 5%}}\n"
     for task in ("embeddings", "rerank"):
         text = valid_yaml.replace("task: chat", f"task: {task}") + gate

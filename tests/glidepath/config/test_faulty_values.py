@@ -37,7 +37,7 @@ def test_a_use_that_needs_the_value_is_refused(use: Callable[[Any], object]) -> 
         use(FAULTY)
 
 
-def test_it_is_given_and_copied_as_itself() -> None:
+def test_faulty_is_not_none_and_a_copy_is_the_same_object() -> None:
     assert FAULTY is not None
     assert copy.deepcopy([FAULTY])[0] is FAULTY
 

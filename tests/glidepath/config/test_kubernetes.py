@@ -41,7 +41,7 @@ def test_the_section_is_read() -> None:
         ("{namespace", "{rule: -1, namespace", "actuator.rule"),
     ],
 )
-def test_what_an_httproute_cannot_do_is_an_error(old: str, new: str, message: str) -> None:
+def test_a_setting_that_an_httproute_cannot_have_is_an_error(old: str, new: str, message: str) -> None:
     assert old in VALID
     with pytest.raises(ConfigError, match=message.replace("(", r"\(")):
         parse_config(VALID.replace(old, new, 1))

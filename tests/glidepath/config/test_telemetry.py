@@ -7,7 +7,7 @@ import pytest
 from glidepath.config.telemetry import OtelSection
 
 
-def test_credentials_of_a_collector_belong_into_the_standard_variable() -> None:
+def test_credentials_of_a_collector_belong_in_the_standard_variable() -> None:
     with pytest.raises(ValueError, match="OTEL_EXPORTER_OTLP_HEADERS"):
         OtelSection(endpoint="http://user:secret@collector:4318")
 

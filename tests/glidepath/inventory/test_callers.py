@@ -52,7 +52,7 @@ def test_a_name_is_shown_in_its_own_script(team: str) -> None:
     assert NAMES.caller(values(x_team=team)) == f"x-team={team}"
 
 
-def test_who_shows_nothing_is_nobody() -> None:
+def test_a_request_without_a_header_or_a_credential_has_no_caller() -> None:
     assert NAMES.caller(values()) == NOBODY
     assert replace(NAMES, fingerprint=False).caller(values(authorization="Bearer sk-1")) == NOBODY
 

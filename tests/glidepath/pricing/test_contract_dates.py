@@ -18,6 +18,6 @@ def test_the_latest_start_leaves_time_for_the_ramp_before_notice_must_be_given()
     assert (found.days_to_renewal, found.days_to_notice, found.days_to_start) == (121, 31, 16)
 
 
-def test_a_day_that_is_past_is_negative_and_an_unknown_ramp_has_no_start() -> None:
+def test_the_days_to_a_past_date_are_negative_and_an_unknown_ramp_has_no_start() -> None:
     found = contract_dates(Contract(renewal=date(2026, 11, 29)), None, NOW)
     assert (found.days_to_notice, found.start_by, found.days_to_start) == (-1, None, None)

@@ -116,7 +116,7 @@ def test_without_a_payback_the_reason_is_said(saved: Decimal | None, monthly: Mo
     assert (found.on, found.reason) == (None, reason)
 
 
-def test_what_is_saved_already_has_paid_off() -> None:
+def test_a_migration_that_has_saved_its_cost_has_paid_off() -> None:
     found = payback(Decimal(120), Decimal(100), MonthlyCosts(Decimal(1), Decimal(2), Decimal(1)), None, T0)
     assert (found.net, found.on) == (20, date(2026, 11, 30))
 

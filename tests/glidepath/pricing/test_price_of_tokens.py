@@ -73,7 +73,7 @@ def test_cached_audio_is_charged_once() -> None:
     assert price_of(usage, prices) == Cost(Decimal("0.007725"), answers=1)
 
 
-def test_sound_of_a_live_answer_of_openai_that_is_cached_is_charged_once() -> None:
+def test_cached_audio_of_an_openai_realtime_answer_is_charged_once() -> None:
     details = {
         "audio_tokens": 80,
         "cached_tokens": 50,

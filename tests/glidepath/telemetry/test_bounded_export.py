@@ -65,7 +65,7 @@ def test_what_the_collector_refuses_is_counted_and_the_next_batch_is_tried() -> 
         assert (queue.counts.exported, queue.counts.failed, queue.counts.dropped) == (0, 4, 0)
 
 
-def test_it_is_said_once_that_the_collector_refuses_and_once_that_it_accepts_again() -> None:
+def test_a_refusal_of_the_collector_is_logged_once_and_so_is_its_recovery() -> None:
     answers, said = iter([True, False, False, True, True]), list[bool]()
     queue = BoundedExport[int](lambda _: next(answers), QueueLimits(10, 1, 60), "test", said.append)
     for item in range(5):

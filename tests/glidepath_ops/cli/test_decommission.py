@@ -140,7 +140,7 @@ async def test_with_force_the_log_names_the_blocking_items(cli: DecommissionComm
     assert decision.reason == "budget ends; forced despite: validated"
 
 
-async def test_without_a_workload_it_shows_the_order(cli: DecommissionCommand) -> None:
+async def test_without_a_workload_the_command_shows_the_order(cli: DecommissionCommand) -> None:
     await cli.set_status("completed", 100)
     status, out, _ = await cli("--json")
     assert status == 0

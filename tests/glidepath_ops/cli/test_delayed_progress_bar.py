@@ -13,7 +13,7 @@ from glidepath_ops.cli import delayed_progress_bar as module
 from glidepath_ops.cli.delayed_progress_bar import bytes_of, delayed_progress_bar, lines_with_progress
 
 
-def test_a_wait_in_which_nothing_is_told_shows_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wait_without_reported_progress_shows_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "AFTER_S", 0.0)
     screen = io.StringIO()
     deadline = time.monotonic() + 20
@@ -31,7 +31,7 @@ def test_standard_output_is_the_same_while_a_bar_is_shown(monkeypatch: pytest.Mo
         assert sys.stdout is before
 
 
-def test_a_work_that_fails_leaves_no_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_work_that_fails_leaves_no_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "AFTER_S", 0.0)
     screen = io.StringIO()
 
@@ -45,7 +45,7 @@ def test_a_work_that_fails_leaves_no_bar(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "\x1b[?25h" in screen.getvalue()  # the cursor is shown again
 
 
-def test_the_bytes_of_a_file_are_told_as_its_lines_are_read() -> None:
+def test_the_bytes_of_a_file_are_reported_as_its_lines_are_read() -> None:
     advances: list[int] = []
     lines = list(lines_with_progress(io.BytesIO(b"one\ntwo\nlong line\n"), advances.append, 6))
     assert b"".join(lines) == b"one\ntwo\nlong line\n"

@@ -110,7 +110,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         run_cli("inventory", "--from", str(tmp_path / "none"))
 
 
-def test_refusals_are_shown_and_a_few_seconds_say_nothing_of_a_month(tmp_path: Path) -> None:
+def test_refusals_are_shown_and_a_log_of_a_few_seconds_gives_no_figures_for_a_month(tmp_path: Path) -> None:
     entry = {"path": "/v1/chat/completions", "time": 1_790_000_000, "status": 429}
     path = tmp_path / "access.jsonl"
     path.write_text("".join(f"{json.dumps(entry | one)}\n" for one in ({}, {"time": 1_790_000_020, "status": 200})))

@@ -88,7 +88,7 @@ def test_plan_refuses_two_rates_for_one_workload(config: Path) -> None:
 
 
 @pytest.mark.slow
-def test_plan_says_whether_everything_could_go_back(config: Path) -> None:
+def test_plan_says_whether_all_traffic_could_return_to_the_baseline(config: Path) -> None:
     url = 'cloud: {url: "http://127.0.0.1:9001"'
     config.write_text(CHAT_CONFIG.replace(url, f"{url}, quota: {{requests: 100}}"))
     shown = run_cli("plan", "-c", str(config), "--rate", "chat=50")

@@ -61,7 +61,7 @@ def test_a_gate_that_informs_is_shown_only_if_it_fails() -> None:
 
 
 @pytest.mark.parametrize("percent", [0.0, 1.0, 100.0])
-async def test_copies_are_not_shown_as_the_share_seen(
+async def test_the_share_that_the_page_shows_as_seen_excludes_copies(
     tmp_path: Path, valid_yaml: str, redis_url: str, redis_client: Any, percent: float
 ) -> None:
     await store_status(redis_client, status(percent=percent, phase="baking" if percent == 100 else "shadow"))
@@ -190,7 +190,7 @@ async def test_open_pages_get_a_change_once(tmp_path: Path, valid_yaml: str, red
         assert console.live.pages == 0
 
 
-async def test_open_pages_hear_why_they_show_an_old_state_and_when_it_is_new_again(
+async def test_open_pages_get_the_reason_for_an_old_state_and_a_message_when_it_is_new_again(
     tmp_path: Path, valid_yaml: str, redis_url: str, redis_client: Any
 ) -> None:
     async with console_client(console_config(tmp_path, valid_yaml, redis_url), redis_client) as (_, console):

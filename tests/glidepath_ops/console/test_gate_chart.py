@@ -15,7 +15,7 @@ NUMBERS = st.none() | st.floats(allow_nan=False, allow_infinity=False, min_value
 
 
 @given(NUMBERS, NUMBERS, st.floats(0, 50), st.floats(0, 50), NUMBERS, NUMBERS)
-def test_everything_lies_on_the_picture(
+def test_everything_is_inside_the_chart(
     value: float | None, limit: float | None, to_pass: float, to_fail: float, low: float | None, high: float | None
 ) -> None:
     verdict = Verdict(

@@ -22,7 +22,7 @@ def said(**answers: int) -> str:
     )
 
 
-def test_it_is_said_of_how_many_requests_the_tokens_are_known_and_how() -> None:
+def test_the_text_says_for_how_many_requests_the_tokens_are_known_and_how() -> None:
     begin = "baseline: tokens known for 10 of 20 requests, "
     assert said(measured=10) == begin + "all stated by the backend"
     assert said(measured=5, counted=3, estimated=2) == (

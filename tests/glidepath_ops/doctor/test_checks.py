@@ -193,7 +193,7 @@ def test_the_users_own_hash_policy_is_stickiness_if_the_split_uses_it(used: bool
 
 
 @pytest.mark.parametrize(("said", "hashed"), [("random", True), ("route", False)])
-def test_a_file_that_says_otherwise_than_the_route_how_requests_are_assigned_is_a_warning(
+def test_a_file_that_contradicts_the_route_about_the_assignment_of_requests_is_a_warning(
     said: str, hashed: bool
 ) -> None:
     config = parse_config(WITHOUT_STICKY + f"    sticky: {{{said}: true}}\n")

@@ -46,7 +46,7 @@ ADDED = {**OWN, "response_headers_to_add": [{}]}
         (ADDED, ["response_headers_to_add"]),
     ],
 )
-def test_what_an_envoy_filter_gave_only_to_the_users_route_is_named(patched: Json, lost: list[str]) -> None:
+def test_a_setting_that_an_envoy_filter_added_only_to_the_users_route_is_named(patched: Json, lost: list[str]) -> None:
     assert settings_lost(copy_of(OWN), patched) == lost
     second = copy_of(OWN, name="glidepath-chat-2")
     (found,) = examine_copied_routes("envoy", "chat", envoy(copy_of(OWN), second, patched, {"name": "rest"}))

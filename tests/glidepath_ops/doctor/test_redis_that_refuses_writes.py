@@ -15,7 +15,7 @@ def configured(valid_yaml: str, url: str) -> Config:
     return parse_config(valid_yaml + f'redis: {{url: "{url}"}}\n')
 
 
-async def test_a_full_redis(valid_yaml: str, redis_url: str, redis_client: Any) -> None:
+async def test_a_full_redis_fails_the_check_of_memory(valid_yaml: str, redis_url: str, redis_client: Any) -> None:
     await redis_client.config_set("maxmemory", "1mb")
     try:
         found = finding(list(examine_redis(await gather_redis(configured(valid_yaml, redis_url)))), "memory")

@@ -37,7 +37,7 @@ def test_a_part_that_is_not_in_envoys_api_is_refused(changes: dict[str, Any], pl
         check_spliced(parts(**changes), "boot.yaml")
 
 
-def test_what_the_user_has_already_is_left_to_the_user() -> None:
+def test_the_parts_that_the_user_has_already_are_not_checked() -> None:
     check_spliced(parts(routes=[SplicedRoute(BAD, BAD), SplicedRoute(GOOD, GOOD), SplicedRoute(GOOD)]), "boot.yaml")
 
 

@@ -99,7 +99,7 @@ def inserted(text: str, users: str = USERS) -> list[dict[str, Any]]:
     return found
 
 
-def test_below_a_continued_route_is_the_users_own_as_it_was() -> None:
+def test_the_users_own_route_stays_unchanged_below_a_continued_route() -> None:
     split, own = inserted(LEASED)
     assert split["match"]["runtime_fraction"] == FRACTION
     assert own == {"match": {"prefix": "/"}, "route": {"cluster": "theirs", "timeout": "0s"}}

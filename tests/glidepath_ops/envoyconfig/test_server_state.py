@@ -28,12 +28,12 @@ def state_of(body: Any) -> object:
 
 
 @pytest.mark.parametrize("name", STATEFUL)
-def test_what_extproc_does_not_copy_for_its_state_is_seen_by_envoy(name: str) -> None:
+def test_envoy_recognises_each_request_that_extproc_does_not_copy_because_of_state(name: str) -> None:
     assert state_of(STATEFUL[name])
 
 
 @pytest.mark.parametrize("name", PLAIN)
-def test_what_extproc_copies_needs_no_state_for_envoy(name: str) -> None:
+def test_envoy_finds_no_state_in_a_request_that_extproc_copies(name: str) -> None:
     assert not state_of(PLAIN[name])
 
 

@@ -121,7 +121,7 @@ def test_a_key_without_a_list_is_refused_with_file_line_and_key(text: str) -> No
         edit(text, "a", what=[1])
 
 
-def test_a_result_that_would_read_otherwise_is_recognised() -> None:
+def test_a_result_that_parses_to_other_data_is_recognised() -> None:
     text = "a:\n- 1\nb: 2\n"
     one = Insertion(child(compose(text, "x"), "a"), [{"y": "n"}], at=1)
     assert reads_as_intended(text, [one], "a:\n- 1\n- {'y': 'n'}\nb: 2\n")

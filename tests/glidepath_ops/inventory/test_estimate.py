@@ -67,7 +67,7 @@ def test_periods_are_divided_each_by_itself() -> None:
     st.dictionaries(st.sampled_from((*CALLERS, UNKNOWN)), COUNTS),
     st.dictionaries(st.tuples(st.sampled_from(CALLERS), st.sampled_from(MODELS)), st.integers(1, 10_000)),
 )
-def test_the_sum_is_that_of_the_log_or_of_the_sample_if_that_has_more(
+def test_the_sum_is_the_larger_of_those_of_the_log_and_the_sample(
     log: dict[str, int], sample: dict[tuple[str, str], int]
 ) -> None:
     traffic = traffic_of(

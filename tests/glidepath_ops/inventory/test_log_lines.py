@@ -163,7 +163,7 @@ def test_the_rest_of_a_line_that_is_too_long_is_no_line_of_its_own(tmp_path: Pat
     ("field", "value"),
     [("authorization", "Basic dXNlcjpwYXNz"), ("x_api_key", "anything"), ("caller", "sk-proj-abcdefghijklmnop")],
 )
-def test_a_credential_in_a_line_is_told_by_its_fingerprint_only(field: str, value: str) -> None:
+def test_a_credential_in_a_line_is_shown_only_as_its_fingerprint(field: str, value: str) -> None:
     lines = read({"path": CHAT, field: value}, {"path": CHAT, field: value}, caller=field)
     key, tally = only(lines)
     assert (key.caller[:4], len(key.caller), tally.requests) == ("key:", 16, 2)

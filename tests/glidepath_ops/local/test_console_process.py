@@ -37,7 +37,7 @@ def test_the_users_own_settings_stay_and_their_token_is_not_printed(
     assert console_url(config, tmp_path) == "http://127.0.0.1:9999/"
 
 
-def test_without_its_packages_the_console_is_left_out_and_said(
+def test_without_its_packages_the_console_is_left_out_with_a_message(
     valid_yaml: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(console_process, "find_spec", lambda name: None)

@@ -57,13 +57,13 @@ REFUSED: list[tuple[dict[str, Any], ScoredPair]] = [
 
 
 @pytest.mark.parametrize("case", range(len(SELECTED)))
-def test_a_pair_that_has_what_is_wanted_is_selected(case: int) -> None:
+def test_a_pair_that_meets_the_condition_is_selected(case: int) -> None:
     wanted, pair = SELECTED[case]
     assert PairFilter(**wanted).selects(pair, LABELS)
 
 
 @pytest.mark.parametrize("case", range(len(REFUSED)))
-def test_a_pair_that_lacks_it_is_not_selected(case: int) -> None:
+def test_a_pair_that_does_not_meet_the_condition_is_not_selected(case: int) -> None:
     wanted, pair = REFUSED[case]
     assert not PairFilter(**wanted).selects(pair, LABELS)
 

@@ -116,7 +116,9 @@ async def test_markdown_has_the_same_chapters_and_the_numbers_of_the_pictures(do
     assert "**A person must write:**" in text
 
 
-async def test_no_body_is_in_it_and_what_a_backend_or_person_wrote_is_only_text(file: Path, redis_client: Any) -> None:
+async def test_the_report_has_no_body_and_shows_the_words_of_backends_and_people_only_as_text(
+    file: Path, redis_client: Any
+) -> None:
     made = pair("p-1", f"secret-answer {HOSTILE}", "secret-other", "secret-question")
     await store_pairs(redis_client, (made, scored(made)))
     await store_decisions(redis_client, decision("rollback", unix_ms(), to_percent=1.0, reason=HOSTILE, actor=HOSTILE))
@@ -130,7 +132,7 @@ async def test_no_body_is_in_it_and_what_a_backend_or_person_wrote_is_only_text(
     assert HOSTILE in Parsed(page).text
 
 
-async def test_what_else_leaves_and_is_kept_is_in_the_chapter_for_legal(
+async def test_other_data_that_leaves_or_is_kept_is_in_the_chapter_for_legal(
     tmp_path: Path, redis_url: str, redis_client: Any
 ) -> None:
     sections = {
@@ -157,7 +159,7 @@ async def test_what_else_leaves_and_is_kept_is_in_the_chapter_for_legal(
 
 
 @pytest.mark.slow
-async def test_each_command_that_it_names_exists_with_its_options(document: Document) -> None:
+async def test_each_command_in_the_report_exists_with_its_options(document: Document) -> None:
     text = to_markdown(document).replace("\\", "")
     named = set(re.findall(r"glidepath ([a-z]+(?: (?:annotate|show|list))?)\b([^`|;\n]*)", text))
     assert {"status", "cost", "log", "log annotate", "erase", "pairs show"} <= {command for command, _ in named}
@@ -168,7 +170,7 @@ async def test_each_command_that_it_names_exists_with_its_options(document: Docu
 
 
 @pytest.mark.slow
-async def test_the_command_that_it_names_gives_its_day_of_the_payback(file: Path, redis_client: Any) -> None:
+async def test_the_command_in_the_report_gives_the_same_day_of_the_payback(file: Path, redis_client: Any) -> None:
     await store_report_example(redis_client)
     found = json.loads(await asyncio.to_thread(run_cli, "cost", "-c", str(file), "-w", "chat", "--json"))
     text = await asyncio.to_thread(run_cli, "report", "-c", str(file), "-w", "chat", "--format", "md")
@@ -178,7 +180,7 @@ async def test_the_command_that_it_names_gives_its_day_of_the_payback(file: Path
     assert f"{found['ramp_days']:.1f} d" in shown
 
 
-async def test_where_nothing_is_known_it_says_so_with_the_reason(file: Path, redis_client: Any) -> None:
+async def test_where_nothing_is_known_the_report_says_so_with_the_reason(file: Path, redis_client: Any) -> None:
     out = await asyncio.to_thread(run_cli, "report", "-c", str(file), "--format", "md")
     assert "No data for the share and the phase: no scorer has steered this workload yet" in out
     assert "No data for costs: the history has no traffic yet" in out
@@ -212,7 +214,7 @@ async def test_a_report_of_the_demo_says_that_its_prices_are_invented(file: Path
     assert "invented prices" in await asyncio.to_thread(run_cli, "report", "-c", str(file), "--format", "md")
 
 
-async def test_since_and_workload_limit_what_is_in_it(file: Path, redis_client: Any) -> None:
+async def test_since_and_workload_limit_the_content_of_the_report(file: Path, redis_client: Any) -> None:
     old, new = unix_ms() - 50 * HOUR_MS, unix_ms() - HOUR_MS
     changes = {"from_percent": 5.0, "to_percent": 1.0}
     await store_decisions(
@@ -241,7 +243,7 @@ async def test_wrong_arguments_are_named_and_nothing_is_written(file: Path, tmp_
     assert not (tmp_path / "r.html").exists()
 
 
-async def test_the_console_shows_the_money_of_the_time_that_is_looked_at(file: Path, redis_client: Any) -> None:
+async def test_the_console_shows_the_costs_of_the_selected_period(file: Path, redis_client: Any) -> None:
     async with console_client(load_config(file), redis_client) as (client, _):
         page = "/workloads/chat/history"
         assert "Unknown: there was no traffic" in (await client.get(page)).text
@@ -253,7 +255,7 @@ async def test_the_console_shows_the_money_of_the_time_that_is_looked_at(file: P
         assert amounts[0] > 100 * amounts[1] > 0
 
 
-async def test_the_console_offers_it_as_a_download(file: Path, redis_client: Any) -> None:
+async def test_the_console_offers_the_report_as_a_download(file: Path, redis_client: Any) -> None:
     async with console_client(load_config(file), redis_client) as (client, _):
         assert 'href="/report" download' in (await client.get("/")).text
         found = await client.get("/report", params={"workload": "chat", "since": "30d"})

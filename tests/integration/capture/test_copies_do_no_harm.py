@@ -73,7 +73,7 @@ async def test_a_remote_tool_is_called_once_and_its_token_is_at_its_backend_only
             assert b"TOKEN-OF-A-TOOL" not in repr(await setup.redis.xrange(key)).encode()
 
 
-async def test_a_turn_that_names_an_earlier_response_is_not_held_against_the_candidate(setup: RunningCapture) -> None:
+async def test_a_turn_that_names_an_earlier_response_is_no_error_of_the_candidate(setup: RunningCapture) -> None:
     for turn in range(5):
         await post(setup, RESPONSES, json.dumps({"model": "m", "input": f"turn {turn}"}).encode())
         body = {"model": "m", "input": "and?", "previous_response_id": f"resp_{turn}"}
@@ -105,7 +105,7 @@ async def test_a_request_with_a_header_that_opts_out_is_neither_copied_nor_kept(
     assert await setup.redis.exists(redis_keys.WorkloadKeys("responses").pairs) == 0
 
 
-async def test_a_refused_copy_counts_once_and_spoils_no_later_one(setup: RunningCapture) -> None:
+async def test_a_refused_copy_counts_once_and_affects_no_later_copy(setup: RunningCapture) -> None:
     for status, refused in ((401, 5), (200, 5)):
         setup.onprem.behaviour, setup.onprem.status = ("status", status) if status != 200 else ("json", status)
         for _ in range(5):

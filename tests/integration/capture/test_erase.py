@@ -61,7 +61,7 @@ async def post(setup: RunningCapture, path: str, body: Any, **headers: str) -> N
         assert response.status == 200
 
 
-async def test_all_of_a_user_goes_and_nothing_of_another(setup: RunningCapture) -> None:
+async def test_all_data_of_a_user_is_erased_and_none_of_another(setup: RunningCapture) -> None:
     for user in ("ann", "ben", "ann"):
         await post(setup, "/v1/chat/completions", {"messages": []}, **{"x-user-id": user})
     # The pairs come in any order: ann is the user with two of them.

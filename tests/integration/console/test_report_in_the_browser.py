@@ -57,7 +57,7 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1180), ("dark", 1180), ("light", 390)])
-def test_it_opens_without_a_network_and_axe_finds_nothing_serious(
+def test_the_report_opens_without_a_network_and_axe_finds_nothing_serious(
     report: Path, browser: Any, scheme: str, width: int
 ) -> None:
     context = browser.new_context(offline=True, color_scheme=scheme, viewport={"width": width, "height": 900})
@@ -84,7 +84,7 @@ def test_it_opens_without_a_network_and_axe_finds_nothing_serious(
     assert not serious
 
 
-def test_it_can_be_printed(report: Path, browser: Any, tmp_path: Path) -> None:
+def test_the_report_can_be_printed(report: Path, browser: Any, tmp_path: Path) -> None:
     page = browser.new_context(offline=True).new_page()
     page.goto(report.as_uri())
     page.emulate_media(media="print")

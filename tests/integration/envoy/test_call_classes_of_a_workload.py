@@ -82,7 +82,7 @@ async def test_other_calls_than_inference_reach_the_baseline_as_they_were_sent(
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
-async def test_a_stored_response_is_looked_for_at_the_baseline(setup: EnvoySetup, method: str) -> None:
+async def test_a_request_for_a_stored_response_goes_to_the_baseline(setup: EnvoySetup, method: str) -> None:
     assert await send(setup, method, "/v1/responses/resp_1") == 200
     assert [one.path for one in setup.cloud.received] == ["/v1/responses/resp_1"]
     assert setup.onprem.received == []
@@ -94,6 +94,6 @@ async def test_inference_is_split_and_renamed(setup: EnvoySetup, path: str) -> N
     assert [one.model for one in setup.onprem.received] == ["onprem-model"]
 
 
-async def test_inference_of_no_workload_gets_the_model_of_the_default_backend(setup: EnvoySetup) -> None:
+async def test_inference_without_a_workload_gets_the_model_of_the_default_backend(setup: EnvoySetup) -> None:
     assert await send(setup, "POST", "/v1/embeddings", b'{"model": "m"}') == 200
     assert [one.model for one in setup.cloud.received] == ["cloud-model"]

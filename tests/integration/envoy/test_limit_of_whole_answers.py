@@ -28,7 +28,7 @@ CASES = pytest.mark.parametrize(
 
 
 @CASES
-async def test_a_slow_whole_answer_is_waited_for_and_a_slow_stream_is_asked_for_at_the_baseline(
+async def test_a_slow_whole_answer_is_awaited_and_a_slow_stream_is_retried_at_the_baseline(
     tmp_path: Path, body: dict[str, Any], answer_timeout: str, behaviour: Any, asks_the_baseline: bool
 ) -> None:
     onprem = {"first_byte_timeout": "300ms", "answer_timeout": answer_timeout}

@@ -159,7 +159,7 @@ async def test_a_refused_part_costs_no_client_an_error_and_lets_no_step_happen(
 
 
 @pytest.mark.parametrize("routes", ["inline", "rds"])
-async def test_if_no_part_is_refused_doctor_is_content_and_copies_arrive(tmp_path: Path, routes: str) -> None:
+async def test_if_no_part_is_refused_doctor_finds_no_fault_and_copies_arrive(tmp_path: Path, routes: str) -> None:
     async with users_envoy(tmp_path, routes) as envoy:
         await envoy.apply("nothing", routes)
 

@@ -146,7 +146,9 @@ async def test_twenty_turns_through_a_ramp_a_rescue_and_a_rollback_have_no_clien
         assert "Answer" in texts  # the conversation itself stays
 
 
-async def test_without_the_declaration_the_baseline_refuses_them_after_the_rollback(tmp_path: Path) -> None:
+async def test_without_the_declaration_the_baseline_refuses_the_conversations_after_the_rollback(
+    tmp_path: Path,
+) -> None:
     accepts = {"foreign_reasoning": "accepts"}
     async with signing(tmp_path, cloud=accepts, onprem=STRIP) as setup:
         conversations = await through_the_ramp(setup, users=5)

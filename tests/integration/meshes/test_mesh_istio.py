@@ -71,7 +71,7 @@ async def test_a_copy_for_the_baseline_has_the_header_rules_of_the_users_route(t
         assert (copy.headers["x-tenant"], copy.headers["host"], copy.path) == ("blue", LLM, usual.path)
 
 
-async def test_the_baseline_gets_what_it_got_before_at_no_share_and_after_a_failure_of_the_candidate(
+async def test_the_baseline_gets_unchanged_requests_at_a_share_of_0_and_after_a_failure_of_the_candidate(
     tmp_path: Path,
 ) -> None:
     sent = {**HOST, "authorization": "Bearer client", "x-api-key": "key", "cookie": "a=b", "x-request-id": "1"}

@@ -14,7 +14,7 @@ STREAM = {**BODY, "stream": True}
 
 @meshes
 @pytest.mark.parametrize("sticky", [None, {"header": "X-User-Id"}], ids=["conversation", "header"])
-async def test_a_slow_whole_answer_is_waited_for_and_a_slow_stream_is_asked_for_at_the_baseline(
+async def test_a_slow_whole_answer_is_awaited_and_a_slow_stream_is_retried_at_the_baseline(
     tmp_path: Path, mesh: str, sticky: dict[str, str] | None
 ) -> None:
     onprem = {"first_byte_timeout": "300ms", "answer_timeout": "8s"}

@@ -160,7 +160,9 @@ async def served(envoy: MeshEnvoy) -> bool:
 
 
 @pytest.mark.parametrize("mesh", MESHES)
-async def test_if_no_part_is_refused_doctor_is_content_and_requests_are_captured(tmp_path: Path, mesh: Mesh) -> None:
+async def test_if_no_part_is_refused_doctor_finds_no_fault_and_requests_are_captured(
+    tmp_path: Path, mesh: Mesh
+) -> None:
     async with mesh_envoy(mesh, tmp_path) as envoy:
         await eventually(lambda: served(envoy))
         await envoy.push("nothing")

@@ -89,7 +89,7 @@ async def test_another_leader_that_reads_the_older_state_adopts_a_retreat(tmp_pa
         assert await system.share() == 0
 
 
-async def test_blindness_is_shown_blocks_steps_and_ends(tmp_path: Path) -> None:
+async def test_blindness_is_shown_and_blocks_steps_until_it_ends(tmp_path: Path) -> None:
     async with running_system(tmp_path) as system:
         await system.serve_the_share()
         await system.load(WELL_S)

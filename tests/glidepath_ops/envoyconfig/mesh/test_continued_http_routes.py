@@ -212,7 +212,7 @@ def test_requests_without_a_sticky_value_have_a_rule_of_their_own() -> None:
     assert (chat.routes.rule, chat.copy.headers, chat.others) == (0, (), [])
 
 
-def test_header_rules_are_told_in_envoys_form() -> None:
+def test_header_rules_are_returned_in_envoys_form() -> None:
     changes = "{set: [{name: Authorization, value: 'a%%b'}], add: [{name: x, value: y}], remove: [z]}"
     text = ROUTE + V1 + f"      filters: [{{type: RequestHeaderModifier, requestHeaderModifier: {changes}}}]\n"
     assert completed(text).continued["chat"].header_rules == {

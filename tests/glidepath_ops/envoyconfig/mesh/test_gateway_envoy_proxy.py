@@ -58,7 +58,7 @@ def completed(text: str, config: Config) -> Any:
     return quick_yaml.safe_load(found)["spec"]
 
 
-def test_all_of_the_users_stays_and_all_of_ours_is_added(config: Config) -> None:
+def test_the_users_settings_stay_and_glidepaths_are_added(config: Config) -> None:
     before, ours = quick_yaml.safe_load(FULL)["spec"], without_comments(proxy_spec(config, "image"))
     after = completed(FULL, config)
     assert (after["logging"], after["provider"]["type"]) == (before["logging"], "Kubernetes")

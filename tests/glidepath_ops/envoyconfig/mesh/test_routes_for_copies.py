@@ -150,7 +150,7 @@ def test_copies_have_the_path_that_an_http_routes_rewrite_makes(
     assert {path: path_after(first, path) for path in paths} == paths
 
 
-def test_without_a_file_copies_go_as_they_are() -> None:
+def test_without_a_file_copies_are_sent_unchanged() -> None:
     (only,) = to_baseline(without_comments(shadow_listener(config(OUTBOUND))))
     assert only["match"]["prefix"] == "/"
     assert "request_headers_to_add" not in only

@@ -103,7 +103,9 @@ def test_the_file_is_otherwise_unchanged_to_the_byte() -> None:
         ({"path_prefix": "/"}, "", [{"prefix": "/"}]),
     ],
 )
-def test_the_path_is_that_of_both(match: dict[str, str], theirs: str, ours: list[dict[str, str]]) -> None:
+def test_the_copy_matches_the_paths_of_both_the_route_and_the_workload(
+    match: dict[str, str], theirs: str, ours: list[dict[str, str]]
+) -> None:
     found = [one for copy in copies(service(entry(theirs)), config(**match)) for one in copy["match"]]
     assert [one["uri"] for one in found] == ours
     assert not any("ignoreUriCase" in one for one in found)
@@ -121,13 +123,13 @@ def test_the_path_is_that_of_both(match: dict[str, str], theirs: str, ours: list
         "{authority: {exact: other.example}}",
     ],
 )
-def test_a_route_that_no_request_of_the_workload_meets_is_not_continued(theirs: str) -> None:
+def test_a_route_that_matches_no_request_of_the_workload_is_not_continued(theirs: str) -> None:
     settings = config(path=PATH, headers={"X-Team": "a"}, host="llm.example")
     text = service(entry(f"name: first, match: [{theirs}]"), entry("name: second"))
     assert [one.get("name") for one in routes(text, settings)] == ["first", "glidepath-chat", "second"]
 
 
-def test_the_conditions_of_both_hold() -> None:
+def test_the_copy_has_the_conditions_of_both_the_route_and_the_workload() -> None:
     theirs = "match: [{headers: {x-team: {prefix: a}, x-tier: {exact: gold}}, queryParams: {beta: {exact: '1'}}}]"
     (copy,) = copies(service(entry(theirs)), config(path=PATH, headers={"X-Team": "abc"}, host="*.example"))
     (condition,) = copy["match"]

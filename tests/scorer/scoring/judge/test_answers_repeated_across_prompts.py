@@ -53,7 +53,7 @@ def test_short_texts_may_be_repeated() -> None:
     assert not any(noted(QUESTIONS, "x" * (LEAST_CHARS - 1)))
 
 
-def test_each_giver_is_remembered_by_itself() -> None:
+def test_the_answers_of_each_side_are_remembered_separately() -> None:
     memory = RepeatedAnswers()
     for question in QUESTIONS[:4]:
         memory.note("baseline", question, CONSTANT)

@@ -104,7 +104,7 @@ def test_a_tool_without_a_usable_schema_accepts_all_arguments(schema: object) ->
 
 
 @pytest.mark.parametrize("body", [calling(arguments='{"city": "Li'), chat({"content": '{"city": "Li'})])
-def test_what_a_limit_cut_is_one_defect_and_not_two(body: dict[str, Any]) -> None:
+def test_an_answer_that_a_limit_cut_has_one_defect_and_not_two(body: dict[str, Any]) -> None:
     body["choices"][0]["finish_reason"] = "length"
     assert kinds(body, JSON_MODE | {"tools": [OPENAI]}) == [AnswerFault.CUT]
 
@@ -156,16 +156,16 @@ def test_plain_text_in_a_file_of_pairs_is_no_fault() -> None:
 
 
 @pytest.mark.parametrize("status", [400, 429, 500, 503])
-def test_a_status_of_failure_speaks_for_itself(status: int) -> None:
+def test_an_answer_with_an_error_status_has_no_further_fault(status: int) -> None:
     assert kinds({"error": "x"}, status=status) == []
 
 
-def test_content_that_nobody_reads_and_a_cut_capture_are_no_faults() -> None:
+def test_unread_content_and_a_cut_capture_are_no_faults() -> None:
     assert kinds(chat({"content": None, "images": [{"image_url": {"url": "x"}}]})) == []
     assert kinds('{"choices": [', cut=True) == []
 
 
-def test_only_what_one_side_has_tells_the_sides_apart() -> None:
+def test_only_faults_of_one_side_count_as_a_difference() -> None:
     cut, refusal = FoundFault(AnswerFault.CUT, "a"), FoundFault(AnswerFault.REFUSAL, "b")
     assert only_one_side((cut,), (cut, refusal)) == (frozenset(), {AnswerFault.REFUSAL})
     assert only_one_side((FoundFault(AnswerFault.CUT, "x"),), (cut,)) == (frozenset(), frozenset())

@@ -246,7 +246,7 @@ def test_one_character_again_and_again_is_a_loop(text: str) -> None:
         (PROSE * 3 + "!" * 60, "Write something."),
     ],
 )
-def test_a_run_that_may_be_meant_is_no_loop(text: str, prompt: str) -> None:
+def test_a_run_of_characters_that_may_be_intended_is_no_loop(text: str, prompt: str) -> None:
     assert AnswerFault.LOOP not in kinds(text, prompt)
 
 

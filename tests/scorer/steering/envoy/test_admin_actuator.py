@@ -56,7 +56,7 @@ def test_any_other_body_yields_our_keys_or_a_value_error(body: bytes) -> None:
     ("silent_s", "has_our_keys", "ended"),
     [(None, True, False), (SILENT_S - 1, True, False), (SILENT_S, True, True), (None, False, True), (0.0, False, True)],
 )
-def test_an_envoy_without_a_name_is_steered_until_it_is_silent_or_another_one(
+def test_an_envoy_that_left_its_name_is_steered_until_it_is_silent_or_replaced(
     silent_s: float | None, has_our_keys: bool, ended: bool
 ) -> None:
     assert has_ended(silent_s, SILENT_S, has_our_keys=has_our_keys) is ended
@@ -71,7 +71,7 @@ def test_an_envoy_without_a_name_is_steered_until_it_is_silent_or_another_one(
         ([0.5, 0.6, 0.4], 4.0),  # Envoy has very many counters
     ],
 )
-def test_only_an_envoy_that_is_always_slow_is_counted_less_often(took_s: list[float], between_s: float) -> None:
+def test_counters_are_read_less_often_only_if_an_envoy_is_always_slow(took_s: list[float], between_s: float) -> None:
     assert pace_after(*((took, False) for took in took_s)) == pytest.approx(between_s)
 
 
@@ -88,7 +88,7 @@ SLOW, REFUSED, TIMED_OUT = (0.4, False), (0.001, True), (2.0, True)
         ([TIMED_OUT, TIMED_OUT, TIMED_OUT], 20.0),
     ],
 )
-def test_a_quick_failure_lets_no_slow_envoy_be_counted_more_often(
+def test_a_quick_failure_does_not_raise_the_rate_of_readings_of_a_slow_envoy(
     readings: list[tuple[float, bool]], between_s: float
 ) -> None:
     assert pace_after(*readings) == pytest.approx(between_s)

@@ -45,14 +45,14 @@ def busy(evidence: Evidence, flushes: int, unanswered: list[float], *, both: boo
     return evidence
 
 
-def test_a_candidate_whose_clients_all_give_up_goes_back_at_once() -> None:
+def test_a_candidate_whose_clients_all_leave_is_rolled_back_at_once() -> None:
     verdict = by_gate(busy(fresh_evidence(50, GATES), 4, [6000.0] * 6))["clients_leave"]
     assert (verdict.outcome, verdict.fast) == ("fail", True)
     assert "clients left without an answer" in verdict.message
     assert "0 of the baseline's" in verdict.message
 
 
-def test_clients_that_leave_both_sides_alike_are_no_reason_to_go_back() -> None:
+def test_clients_that_leave_both_sides_alike_cause_no_rollback() -> None:
     verdict = by_gate(busy(fresh_evidence(50, GATES), 40, [6000.0] * 6, both=True))["clients_leave"]
     assert verdict.outcome != "fail"
 
@@ -76,7 +76,7 @@ def test_one_impatient_user_at_the_candidate_is_no_reason_to_go_back(sticky: str
 
 
 @pytest.mark.parametrize("sticky", [RANDOM, "    sticky: {header: x-user}\n"])
-def test_a_candidate_that_hangs_goes_back_whoever_its_users_are(sticky: str) -> None:
+def test_a_candidate_that_hangs_is_rolled_back_whoever_its_users_are(sticky: str) -> None:
     evidence = fresh_evidence(50, sticky + GATES)
     for k in range(8):  # most of its clients leave, one by one
         own = waits(Side.CANDIDATE, [800.0] if k % 4 == 0 else [], [6000.0])

@@ -259,7 +259,7 @@ def bad_answers_at_95_percent(answer: RequestCounts) -> int:
     return 0
 
 
-def test_an_answered_rescue_shows_how_the_baseline_does_so_the_guard_need_not_wait() -> None:
+def test_an_answered_rescue_shows_that_the_baseline_works_so_the_guard_does_not_wait() -> None:
     assert bad_answers_at_95_percent(BAD_ANSWER) == 10  # without fallback there is no rescue
     assert bad_answers_at_95_percent(replace(BAD_ANSWER, rescued=1)) < 10
     assert bad_answers_at_95_percent(replace(BAD_ANSWER, rescues_failed=1)) == 0

@@ -114,7 +114,7 @@ def test_the_latency_gates_without_configuration_depend_on_the_task(task: str, n
     assert found == names
 
 
-def test_a_latency_gate_that_is_written_means_what_it_says() -> None:
+def test_a_configured_latency_gate_has_the_configured_limit() -> None:
     (spec,) = (s for s in specs_of(workload_of("    gates: {latency: {max_ratio: 1.3}}\n"), 10) if s.signal)
     assert (spec.name, spec.limit) == ("latency_p99", 1.3)
 

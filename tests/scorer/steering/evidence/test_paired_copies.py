@@ -67,7 +67,7 @@ def test_the_two_pairs_of_a_request_are_joined_in_any_order_and_among_others() -
         assert matcher.add(both[1]) is None  # it waits for another one
 
 
-def test_the_client_s_own_first_token_shows_what_the_baseline_s_copy_would_have_taken_first() -> None:
+def test_the_clients_own_first_token_shows_the_time_of_a_first_copy_to_the_baseline() -> None:
     answers = AnswerFacts(Origin.LIVE, status=200, first_byte_ms=150.0, total_ms=900.0, streamed=True)
     found = joined(live=answers)
     assert found is not None
@@ -83,7 +83,7 @@ def test_the_client_s_own_first_token_shows_what_the_baseline_s_copy_would_have_
         AnswerFacts(Origin.PROBE, status=200, first_byte_ms=150.0, total_ms=900.0, streamed=True),
     ],
 )
-def test_without_the_client_s_first_token_the_copy_counts_as_it_was(live: AnswerFacts) -> None:
+def test_without_the_clients_first_token_the_copy_counts_as_it_was(live: AnswerFacts) -> None:
     found = joined(live=live)
     assert found is not None
     assert found.as_first == {}
@@ -115,7 +115,7 @@ def test_a_request_with_one_copy_is_not_waited_for() -> None:
     ],
     ids=["500", "429", "no answer", "broken off", "an error with a status of success", "refused by one side"],
 )
-def test_what_a_client_would_have_got_as_an_error_is_a_failure_and_has_no_latency(answer: AnswerFacts) -> None:
+def test_an_answer_that_a_client_would_see_as_an_error_is_a_failure_without_a_latency(answer: AnswerFacts) -> None:
     assert failures(answer) == (True, False)
     assert failures(FINE, answer) == (False, True)
     copies = joined(answer)
@@ -180,7 +180,7 @@ def test_the_number_of_waiting_copies_is_bounded() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 1)), max_size=30))
-def test_it_continues_from_its_stored_form(events: list[tuple[int, int]]) -> None:
+def test_the_waiting_copies_continue_from_their_stored_form(events: list[tuple[int, int]]) -> None:
     whole, parts = CopyMatcher(), CopyMatcher()
     for number, which in events:
         pair = pairs(f"id-{number}")[which]

@@ -132,9 +132,7 @@ class Step:
         ("chat", "null", True),
     ],
 )
-def test_only_a_file_that_says_so_has_requests_that_are_assigned_at_random(
-    task: str, sticky: str, differ: bool
-) -> None:
+def test_requests_count_as_assigned_at_random_only_if_the_file_says_so(task: str, sticky: str, differ: bool) -> None:
     text = CONFIG.format(sticky=sticky, same_side=10).replace("    baseline:", f"    task: {task}\n    baseline:")
     step = Step(parse_config(text).workload("chat"))
     step.live(50, candidate=1.0)

@@ -56,7 +56,7 @@ def test_a_candidate_that_breaks_after_a_long_good_time_fails() -> None:
 
 
 @given(failures, failures)
-def test_it_continues_from_its_stored_form(before, after) -> None:
+def test_the_test_continues_from_its_stored_form(before, after) -> None:
     first, second = filled(before), PairedIncreaseTest(0.005)
     second.restore(through_json(first.state))
     for candidate, baseline in after:

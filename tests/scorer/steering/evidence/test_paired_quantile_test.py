@@ -124,7 +124,7 @@ def test_a_fault_after_a_long_good_time_is_found() -> None:
     assert test.log_fail > math.log(1000)
 
 
-def test_it_continues_from_its_stored_form() -> None:
+def test_the_test_continues_from_its_stored_form() -> None:
     rng = np.random.default_rng(4)
     steps = [(int(c), int(b), bool(longer)) for c, b, longer in rng.integers((690, 690, 0), (740, 740, 2), (600, 3))]
     whole, parts = PairedQuantileTest(0.9, 1.2), PairedQuantileTest(0.9, 1.2)

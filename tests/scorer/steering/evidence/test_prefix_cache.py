@@ -28,7 +28,7 @@ def feed(pairs: PairedLatency, cache: PrefixCache, n: int, *, seed: int, known_f
     pairs.look(everything=True)
 
 
-def test_an_equal_candidate_passes_although_the_baseline_s_copies_begin_three_times_as_early() -> None:
+def test_an_equal_candidate_passes_although_the_baselines_copies_begin_three_times_as_early() -> None:
     pairs = evidence()
     feed(pairs, PrefixCache(1.0), 1500, seed=1)
     assert pairs.log_fail < 0.5 * AT

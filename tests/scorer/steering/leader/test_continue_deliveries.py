@@ -118,7 +118,7 @@ async def test_a_former_leader_that_still_runs_does_not_repeat_what_the_next_one
         await eventually(lambda: events(box) == ["hold"])
 
 
-async def test_decisions_are_delivered_while_redis_is_away(config: Config, dropped: Counter) -> None:
+async def test_decisions_are_delivered_while_redis_is_unreachable(config: Config, dropped: Counter) -> None:
     client = redis.asyncio.from_url(f"redis://127.0.0.1:{free_ports(1)[0]}")
     async with inbox(failures=2) as box:
         queue = notification_queue(Notification(kind="webhook", url=box.url), dropped)
@@ -130,7 +130,9 @@ async def test_decisions_are_delivered_while_redis_is_away(config: Config, dropp
     await client.aclose()
 
 
-async def test_what_waits_when_a_scorer_ends_is_not_called_dropped(config: Config, redis_client: Any) -> None:
+async def test_notifications_that_wait_when_a_scorer_ends_do_not_count_as_dropped(
+    config: Config, redis_client: Any
+) -> None:
     async with inbox(failures=10**6) as box:
         with structlog.testing.capture_logs() as lines:
             async with leader(config, redis_client, box) as queue:

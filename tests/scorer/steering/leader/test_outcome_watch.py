@@ -64,7 +64,7 @@ def _names() -> list[str]:
     return [*found, "cluster.onprem-or-cloud.retry.upstream_rq_5xx"]
 
 
-def test_while_outcomes_arrive_the_ordinary_guards_judge() -> None:
+def test_while_outcomes_arrive_only_the_ordinary_guards_decide() -> None:
     fleet = Fleet()
     fleet.serve(10, failing=True, arrived=True)
     report = fleet.outcome_watch.report("chat")
@@ -72,7 +72,7 @@ def test_while_outcomes_arrive_the_ordinary_guards_judge() -> None:
     assert not report.blindness
 
 
-def test_a_failing_candidate_is_convicted_soon_after_outcomes_cease_to_arrive() -> None:
+def test_a_failing_candidate_is_detected_soon_after_outcomes_cease_to_arrive() -> None:
     fleet = Fleet()
     fleet.serve(5, arrived=True)
     fleet.serve(MISSING_S, failing=True)
@@ -84,7 +84,7 @@ def test_a_failing_candidate_is_convicted_soon_after_outcomes_cease_to_arrive() 
     assert not report.blindness, "three seconds are not over"
 
 
-def test_after_an_hour_of_blindness_a_failing_candidate_is_convicted_as_soon() -> None:
+def test_after_an_hour_of_blindness_a_failing_candidate_is_detected_as_soon() -> None:
     fleet = Fleet()
     fleet.serve(3600)
     assert fleet.outcome_watch.report("chat").blindness.envoys == ("envoy-0",)
@@ -100,7 +100,7 @@ def test_with_rare_flushes_an_envoy_is_blind_later() -> None:
     assert fleet.outcome_watch.report("chat").blindness
 
 
-def test_a_well_candidate_is_only_unseen() -> None:
+def test_a_healthy_candidate_does_not_fail_during_blindness() -> None:
     fleet = Fleet()
     fleet.serve(BLIND_S + 1)
     blindness = fleet.outcome_watch.report("chat").blindness
@@ -142,7 +142,7 @@ def test_the_evidence_against_a_candidate_ends_with_its_share() -> None:
     assert not fleet.outcome_watch.report("chat").failure
 
 
-def test_one_of_two_envoys_is_blind_although_the_other_is_heard() -> None:
+def test_one_of_two_envoys_is_blind_although_outcomes_of_the_other_arrive() -> None:
     fleet = Fleet("north", "south")
     fleet.outcome_watch.record_entries({"north": 0, "south": 0})
     for second in range(8):
@@ -155,7 +155,7 @@ def test_one_of_two_envoys_is_blind_although_the_other_is_heard() -> None:
     assert MISSING_ENVOY_S < BLIND_S
 
 
-def test_envoys_that_share_a_node_id_are_heard_together() -> None:
+def test_envoys_that_share_a_node_id_are_not_blind_while_entries_of_one_arrive() -> None:
     fleet = Fleet("envoy", "envoy")
     fleet.outcome_watch.record_entries({"envoy": 0})
     for second in range(1, 6):
@@ -166,7 +166,7 @@ def test_envoys_that_share_a_node_id_are_heard_together() -> None:
     assert not fleet.outcome_watch.report("chat").blindness
 
 
-def test_entries_of_other_routes_that_arrive_are_no_blindness() -> None:
+def test_an_envoy_is_not_blind_while_entries_of_other_routes_arrive() -> None:
     fleet = Fleet("envoy")
     for second in range(10):
         fleet.outcome_watch.record_entries({"envoy": second})
@@ -190,7 +190,7 @@ def test_why_redis_does_not_answer_is_part_of_the_reason() -> None:
     assert "(Redis: connection refused)" in fleet.outcome_watch.report("chat").blindness.reason
 
 
-def test_a_flush_of_captures_only_tells_nothing_about_outcomes() -> None:
+def test_a_flush_of_captures_only_contains_no_outcomes() -> None:
     assert contains_outcomes(FLUSH)
     assert not contains_outcomes(Outcomes("chat", "x", 1, 0, 1, coverage={"paired": 3}))
 

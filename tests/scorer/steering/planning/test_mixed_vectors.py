@@ -36,7 +36,7 @@ def test_what_the_file_says_stays() -> None:
         ("task: rerank", []),
     ],
 )
-def test_a_split_and_a_fallback_of_embeddings_are_warned_of(more: str, texts: list[str]) -> None:
+def test_a_split_and_a_fallback_of_embeddings_cause_warnings(more: str, texts: list[str]) -> None:
     parsed = parse_config(config(more))
     found = mixed_vectors(parsed.workloads["index"])
     assert len(found) == len(texts)

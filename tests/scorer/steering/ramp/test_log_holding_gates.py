@@ -19,7 +19,7 @@ PAIRS = (WeighedPair("p1", "1-0", 1.0),)
 
 
 @pytest.mark.parametrize("phase", [Phase.SHADOW, Phase.BAKING, Phase.VALIDATING, Phase.HELD, Phase.AWAITING_APPROVAL])
-def test_it_is_logged_once_with_its_cause_and_its_pairs(phase: Phase) -> None:
+def test_a_gate_that_holds_is_logged_once_with_its_cause_and_its_pairs(phase: Phase) -> None:
     inputs = replace(GOOD, verdicts=(replace(HOLDS, pairs=PAIRS),))
     after, decisions = advance(at(phase, 0 if phase is Phase.SHADOW else 50), inputs, POLICY, LATE)
     held = [one for one in decisions if one.event == "gate_holds"]
@@ -45,12 +45,12 @@ def test_a_gate_that_recovers_is_logged_again_when_it_fails_again() -> None:
     assert tick(fine, replace(GOOD, verdicts=(SPLIT,), samples=0))[1] == ["gate_holds"]
 
 
-def test_a_tick_without_verdicts_forgets_nothing() -> None:
+def test_a_tick_without_verdicts_keeps_the_logged_gates() -> None:
     held, _ = tick(at(Phase.BAKING, 50), replace(GOOD, verdicts=(HOLDS,)))
     assert tick(held, replace(GOOD, verdicts=(), samples=0))[0].holding_gates == ("sameness",)
 
 
-def test_fresh_evidence_forgets_it() -> None:
+def test_fresh_evidence_clears_the_logged_gates() -> None:
     held, _ = tick(at(Phase.BAKING, 50), replace(GOOD, verdicts=(HOLDS,)))
     assert tick(held, replace(GOOD, verdicts=CATASTROPHE))[0].holding_gates == ()
 
@@ -65,7 +65,7 @@ def test_nothing_is_logged_during_a_rollback(phase: Phase) -> None:
     assert "gate_holds" not in tick(at(phase, 0), replace(GOOD, verdicts=(HOLDS,), confirmed=0))[1]
 
 
-def test_it_survives_the_storing_of_the_state() -> None:
+def test_the_logged_gates_survive_the_storing_of_the_state() -> None:
     state = at(Phase.BAKING, 50, holding_gates=("sameness", "split"))
     stored = {**state.to_json(), "holding_gates": list(state.holding_gates)}
     assert state_from_json(stored) == state

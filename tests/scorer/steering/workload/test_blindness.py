@@ -70,7 +70,7 @@ def test_silence_lasts_since_the_first_entry_that_nothing_followed(readings: lis
         assert log_arrivals.missing_s(number) == (0 if first is None else number - first)
 
 
-def test_sight_says_nothing_and_blindness_says_where_and_what_the_counters_show() -> None:
+def test_the_text_of_blindness_says_where_and_what_the_counters_show() -> None:
     assert not SEEING
     assert SEEING.describe() == ""
     assert not Blindness(no_counters="no counters")

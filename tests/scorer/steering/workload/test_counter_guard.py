@@ -18,7 +18,7 @@ from tests.support.ramp_ticks import at
 COUNTS = st.builds(lambda n, f: SideCounts(n, min(n, f)), st.integers(0, 50), st.integers(0, 50))
 
 
-def test_it_convicts_after_nine_failures_in_a_row_whatever_was_before() -> None:
+def test_the_guard_fails_after_nine_failures_in_a_row_whatever_was_before() -> None:
     state = CounterGuardState().after(SideCounts(100_000, 1000), SideCounts(100_000, 1000))
     for _ in range(8):
         state = state.after(SideCounts(1, 1), SideCounts(1, 0))
@@ -26,7 +26,7 @@ def test_it_convicts_after_nine_failures_in_a_row_whatever_was_before() -> None:
     assert state.after(SideCounts(1, 1), SideCounts(1, 0)).fails_candidate
 
 
-def test_it_convicts_nobody_for_what_the_baseline_suffers_too() -> None:
+def test_the_guard_does_not_fail_for_failures_that_the_baseline_has_too() -> None:
     state = CounterGuardState()
     for _ in range(200):
         state = state.after(SideCounts(10, 10), SideCounts(10, 6))
@@ -41,7 +41,7 @@ def test_outcomes_that_arrive_end_the_evidence() -> None:
 
 
 @pytest.mark.parametrize("rate", [0.01, 0.1])
-def test_at_an_allowed_rate_it_hardly_ever_convicts(rate: float) -> None:
+def test_at_an_allowed_rate_the_guard_hardly_ever_fails(rate: float) -> None:
     rng, convicted, state = random.Random(1), 0, CounterGuardState()
     for _ in range(20_000):
         state = state.after(SideCounts(1, int(rng.random() < rate)), SideCounts(1, 0))
@@ -63,7 +63,7 @@ def test_evidence_is_never_negative_and_never_counts_more_failures_than_requests
         assert not state.fails_candidate or state.seen.failures >= FEWEST
 
 
-def test_its_verdict_is_that_of_a_fast_guard_and_only_of_a_candidate_with_a_share() -> None:
+def test_the_verdict_is_that_of_a_fast_guard_and_exists_only_for_a_candidate_with_a_share() -> None:
     report = CounterReport(failure="9 of 9 failed", requests=9, failures=9)
     (verdict,) = counter_guard_verdict(report, at(Phase.BAKING, 50))
     assert (verdict.gate, verdict.outcome, verdict.fast, verdict.rolls_back) == ("counter_guard", "fail", True, True)

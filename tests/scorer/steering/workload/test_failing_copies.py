@@ -31,7 +31,7 @@ BEFORE = Totals(live_answers={"candidate copies": 100}, error_kinds={"candidate 
         (180, {"candidate shadow http_503": 40, "candidate shadow capability": 60}, ""),
     ],
 )
-def test_more_than_five_percent_of_the_copies_of_a_warm_up(copies: int, kinds: dict[str, int], text: str) -> None:
+def test_a_warm_up_ends_above_five_percent_of_failed_copies(copies: int, kinds: dict[str, int], text: str) -> None:
     now = Totals(live_answers={"candidate copies": copies}, error_kinds=kinds)
     assert CopiesBefore.of(BEFORE).failing(now) == text
 

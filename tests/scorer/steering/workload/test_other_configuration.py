@@ -85,7 +85,9 @@ def test_with_a_share_the_guards_still_count_errors_but_nothing_else_is_evidence
     assert [(d.event, d.to_percent) for d in decided if d.event == "rollback"] == [("rollback", 0.0)]
 
 
-def test_it_is_announced_once_holds_the_ramp_and_begins_the_evidence_again_when_it_ends(real: SteeredWorkload) -> None:
+def test_another_configuration_is_announced_once_and_holds_the_ramp_and_its_end_restarts_the_evidence(
+    real: SteeredWorkload,
+) -> None:
     at(real, 25)
     (began,) = [d for d in real.decisions(3_000, news=flush(1, "other")) if d.event == "other_configuration"]
     assert "render again, reload Envoy" in began.reason

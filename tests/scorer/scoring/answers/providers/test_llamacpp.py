@@ -30,9 +30,7 @@ def answered(**members: object) -> Extracted:
         ({}, FinishReason.OTHER),
     ],
 )
-def test_the_reason_of_the_end_is_read_as_new_and_old_servers_state_it(
-    members: dict[str, object], reason: FinishReason
-) -> None:
+def test_the_finish_reason_of_new_and_old_servers_is_read(members: dict[str, object], reason: FinishReason) -> None:
     assert answered(**members).finish_reason is reason
 
 

@@ -21,7 +21,7 @@ def test_the_auc_is_the_share_of_pairs_in_the_right_order(found: list[tuple[int,
     assert auc(scores, same) == pytest.approx(wins / (len(ones) * len(zeros)))
 
 
-def test_caught_counts_what_is_below_the_threshold_of_the_false_alarms() -> None:
+def test_caught_counts_the_scores_below_the_threshold_of_the_false_alarms() -> None:
     same = np.array([1.0] * 100 + [0.0] * 4)
     scores = np.array([i / 100 for i in range(100)] + [0.0, 0.01, 0.03, 0.5])
     assert caught(scores, same, 0.02) == 0.5  # the threshold is 0.02

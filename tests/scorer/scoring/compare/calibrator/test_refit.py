@@ -70,7 +70,7 @@ def test_validation_shows_the_gain_of_labels_that_follow_a_rule() -> None:
     assert top.same > 0.75
 
 
-def test_the_noise_of_a_gain_tells_a_rule_from_chance() -> None:
+def test_the_noise_of_a_gain_distinguishes_a_rule_from_chance() -> None:
     before, after = validated(BASE, labels(6, 100))
     assert before.loss - after.loss > after.gain_noise > 0
     shown = 0

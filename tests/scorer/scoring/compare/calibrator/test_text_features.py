@@ -52,12 +52,12 @@ def test_there_are_at_most_twelve_and_each_has_a_sign() -> None:
         ("length", TEXT[: len(TEXT) // 2]),
     ],
 )
-def test_a_change_has_a_feature_that_sees_it(feature: str, right: str) -> None:
+def test_each_change_has_a_feature_that_shows_it(feature: str, right: str) -> None:
     left = TEXT + " See https://b.test/y." if "https" in right else TEXT
     assert abs(values(left, right)[feature]) > 0.25
 
 
-def test_equivalent_code_speaks_for_the_same_meaning_and_changed_code_against() -> None:
+def test_equivalent_code_is_evidence_of_the_same_meaning_and_changed_code_of_another() -> None:
     code = "```python\ntotal = price * count\nprint(total)\n```"
     assert values(code, code.replace("print(total)", "print(total)  # shown"))["code"] == 1.0
     assert values(code, code.replace("*", "+"))["code"] < 0

@@ -9,7 +9,7 @@ import pytest
 from scorer.scoring.compare.structured.json_schema import schema_error
 
 
-def test_every_value_keeps_an_invalid_schema() -> None:
+def test_every_value_conforms_to_an_invalid_schema() -> None:
     assert schema_error({}, {"type": "no-such-type"}) == ""
     assert schema_error({}, {"$ref": "#/nowhere"}) == ""
 
