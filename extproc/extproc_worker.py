@@ -246,7 +246,7 @@ class ExtprocWorker:
             await asyncio.sleep(WRITE_EVERY_S)
 
     async def _send_metrics(self) -> None:
-        """Send the durations of all requests to the OpenTelemetry collector, if one is configured."""
+        """If an OpenTelemetry collector is configured, send it the durations of all requests at regular intervals."""
         every = self._signals.metrics_every_s
         if not every:
             return

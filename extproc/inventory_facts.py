@@ -93,7 +93,10 @@ class RepeatedRequests:
         self._lock = Lock()  # small bodies are read in the event loop, large ones in a thread
 
     def compare(self, model: str, request: bytes, answer: bytes) -> bool | None:
-        """Return whether the answer equals the earlier one to this request, or None if there is no earlier answer."""
+        """Return whether the answer has the same texts as the kept answer to the same request.
+
+        Return None if no answer to this request is kept yet, or if the answer has no texts.
+        """
         asked = self._digest(model.encode() + b"\n" + request)
         if self._is_new(asked):
             return None

@@ -112,7 +112,8 @@ def file_digest(path: Path) -> str:
 def fingerprint(folder: Path, version: int, digest_of: Callable[[Path], str] = file_digest) -> str:
     """Return 32 hex digits that identify a model's weights, its configuration files and ``version``.
 
-    ``digest_of`` returns the digest of the weights file. A caller may pass a function that caches the digest.
+    ``digest_of`` returns the digest of the weights file. A caller may pass a function that caches the digest. Raises
+    ConfigError if ``folder`` has no model.safetensors.
     """
     weights = folder / "model.safetensors"
     if not weights.is_file():

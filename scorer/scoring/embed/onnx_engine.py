@@ -19,9 +19,10 @@ class OnnxEmbedder:
     """Embeds texts by running the model's ONNX graph on ONNX Runtime."""
 
     def __init__(self, section: EmbedderSection, cache: Path | None = None) -> None:
-        """Load the model. Raises ConfigError if the model is missing or unsupported.
+        """Load the model.
 
-        ``cache`` is the directory of the graph cache; None means the user's cache directory.
+        ``cache`` is the directory of the graph cache; None means the user's cache directory. Raises ConfigError for an
+        unknown or unsupported model, and DependencyError if the package of the model is not installed.
         """
         self.name = f"onnxruntime:{section.model}"
         self._batch = section.batch

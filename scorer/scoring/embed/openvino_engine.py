@@ -30,7 +30,8 @@ class OpenVinoEmbedder:
     def __init__(self, section: EmbedderSection, cache: Path | None = None) -> None:
         """Load the model.
 
-        Raises DependencyError if OpenVINO is not installed, and ConfigError for an unsupported model.
+        Raises DependencyError if OpenVINO or the package of the model is not installed, and ConfigError for an unknown
+        or unsupported model.
         """
         try:
             import openvino

@@ -64,7 +64,8 @@ class RemoteEmbedder:
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Return one vector for each text, in order.
 
-        After about 2 × ``timeout`` without success, raise UnreachableError with the URL and the last failure.
+        Raises UnreachableError with the URL and the last failure: after about 2 × ``timeout`` without success, or at
+        once after a failure that a further attempt would repeat.
         """
         deadline = self._clock() + 2 * self._timeout
         parts = [self._ask(texts[start : start + self._batch], deadline) for start in range(0, len(texts), self._batch)]

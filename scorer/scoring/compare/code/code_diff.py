@@ -65,7 +65,7 @@ NO_DIFFERENCE = CodeDifference()
 def compare_code(left: Document, right: Document) -> CodeDifference:
     """Return the greatest difference between the code blocks, or between the inline code, of two texts.
 
-    The result is symmetric.
+    If at least one text has no code, only the options of commands in the prose are compared. The result is symmetric.
     """
     if left.text == right.text:
         return NO_DIFFERENCE

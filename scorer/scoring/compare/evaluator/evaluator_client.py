@@ -144,7 +144,8 @@ class Evaluator:
     ) -> Side | None:
         """Send one question. Return the side that the evaluator prefers, or None. Raises NoReplyError.
 
-        The cost of the question is added to ``unpaid`` even if no reply arrives, because the server may charge for it.
+        The cost of the question is added to ``unpaid`` even if no reply arrives in time, because the server may charge
+        for it. A question that did not reach the server, or was answered with an error status, costs nothing.
         """
         timeout = aiohttp.ClientTimeout(total=self.settings.timeout)
         reply, charged = b"", True

@@ -94,7 +94,8 @@ def final_answer(text: str) -> FinalAnswer | None:
 def final_answers(pair: DocumentPair) -> Signal | None:
     """Return a signal whose divergence is 1 if two texts declare different final answers, and 0 if they are equal.
 
-    Return None if a text declares none, or if the two cannot be compared, such as an option and a number.
+    Return None if a text declares none, or if the two cannot be compared, such as an option and a number. Also return
+    None if the answers are equal but the texts may still differ in the rest (``partial``).
     """
     ours, theirs = final_answer(pair.left.text), final_answer(pair.right.text)
     if ours is None or theirs is None or ours.kind is not theirs.kind:

@@ -272,7 +272,8 @@ def _leaf(left: object, right: object, path: str, settings: ExtractionSection) -
 def _normalised(text: str, settings: ExtractionSection) -> str:
     """Return a string in the form that is compared.
 
-    The amount of white space and the Unicode encoding of accents do not change this form.
+    The amount of white space and the Unicode encoding of accents do not change this form. With ``ignore_case``, upper
+    and lower case do not change it either.
     """
     flat = " ".join(unicodedata.normalize("NFC", text).split())
     return flat.casefold() if settings.ignore_case else flat

@@ -120,7 +120,8 @@ def _facts(pair: DocumentPair, settings: ScoringSection, floor: NoiseFloor) -> l
 def _overall_similarity(pair: DocumentPair) -> float:
     """Return the similarity of the two texts, raised towards 1 if they have most words in common.
 
-    If an answer was compared only in part, the similarity is raised only if the remaining texts are equal too.
+    If only the beginning of an answer was compared and the remaining texts differ, the similarity is raised less: the
+    increase is multiplied by the compared share.
     """
     similarity = pair.similarity.score
     compared = 1.0 if ends_alike(pair.left, pair.right) else _compared_share(pair.left, pair.right)

@@ -37,7 +37,7 @@ def is_name(token: Token) -> bool:
 def list_markers(text: str, starts: frozenset[int]) -> set[int]:
     """Return the positions of the numbers of list items.
 
-    A number with a full stop may also end a sentence, as in "It is 5. I hope this helps!". Within a line, a number
+    A number with a full stop may also end a sentence, as in "It is 5. I hope this helps!". Within a line, such a number
     counts as a list item's only if the text also has an item with the previous or next number.
     """
     found = list(_MARKER.finditer(text))

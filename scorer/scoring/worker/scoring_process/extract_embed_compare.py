@@ -251,7 +251,7 @@ def _language(extracted: _ExtractedPair) -> str:
 def _to_judge(extracted: _ExtractedPair) -> AnswersToJudge | Preference | None:
     """Return the texts to judge, or a preference that needs no question; None if the pair is not judged.
 
-    Only cross pairs are judged, because both answers of a noise pair are the baseline's.
+    Only cross pairs are judged, because both answers of a noise pair come from the same side.
     """
     section, pair = extracted.workload.scoring.evaluator, extracted.pair
     if section is None or pair.kind is not PairKind.CROSS:
