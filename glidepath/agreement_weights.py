@@ -1,6 +1,6 @@
 """The weights that turn the differences of two free texts into the probability that they mean the same (ADR 0215).
 
-The log-odds of the probability are ``constant`` + Σ weight · value over the features, see
+The log-odds of the probability are ``constant`` + Σ weight · value over the features. See
 scorer/scoring/compare/calibrator/. ``make train-agreement`` computes the weights that Glidepath ships.
 """
 

@@ -40,9 +40,10 @@ _DIFFERENT, _COMPARED = "different", "compared"
 
 @dataclass(frozen=True, slots=True)
 class ContractCount:
-    """``compared``: the number of cross pairs in which ``part`` was compared.
+    """How often the two sides differ in one part of an answer.
 
-    ``different``: those in which it differs.
+    ``compared``: the number of cross pairs in which ``part`` was compared. ``different``: the number of those in which
+    it differs.
     """
 
     part: ContractPart

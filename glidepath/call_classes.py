@@ -128,7 +128,7 @@ def form_of_path(path: str) -> CallForm | None:
 
 @lru_cache(1024)
 def has_known_answers(path: str) -> bool:
-    """Return whether the end of a request's path shows one format of the answers, which the extractors can read."""
+    """Return whether the end of a request's path shows an answer format that the extractors can read."""
     form = form_of_path(path)
     return form is not None and form.surface not in ("", BY_BODY)
 

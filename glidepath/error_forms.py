@@ -1,4 +1,4 @@
-"""Recognise error messages that have no field ``error``: those of FastAPI, AWS, Cloudflare, GraphQL and others."""
+"""Recognises error messages without a field ``error``: those of FastAPI, AWS, Cloudflare, GraphQL and others."""
 
 from __future__ import annotations
 

@@ -3,8 +3,8 @@
 Before the first content, a server may send events without content: a keep-alive comment, a ping, the role of the
 message, or the new response object. The time of these events says nothing about the model.
 
-The work is bounded: at most EVENTS events are parsed. If an event cannot be read, it counts as content: in a compressed
-stream, in Amazon's binary event stream, and in an unknown format.
+The work is bounded: at most EVENTS events are parsed. An event that cannot be read counts as content. Such events are
+in compressed streams, in Amazon's binary event streams, and in unknown formats.
 """
 
 from __future__ import annotations

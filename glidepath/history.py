@@ -1,4 +1,4 @@
-"""The history of a workload: totals of short periods, for charts. The leader writes it, the console reads it.
+"""The history of a workload: totals of short periods, for charts. The leader writes it, and the console reads it.
 
 A period is 10 seconds, 5 minutes or an hour. Redis keeps a fixed number of periods of each length, so its memory is
 bounded. The totals of an open period can be added up. For a closed period, only the numbers that charts show are
@@ -74,11 +74,10 @@ class SideTotals:
 class PeriodTotals:
     """Totals of one period. ``percent``, ``phase``: the candidate's share and the ramp's phase at its end.
 
-    ``scored``, ``agreement_sum``: cross pairs.
-    ``noise_pairs``, ``noise_sum``: noise pairs.
-    ``judged``, ``preference_sum``: pairs that the evaluator judged.
-    ``captured``: captured exchanges.
-    ``pinned``: requests that Envoy keeps at the baseline.
+    ``scored``, ``agreement_sum``: the number of scored cross pairs, and the sum of their agreements. ``noise_pairs``,
+    ``noise_sum``: the same for noise pairs. ``judged``, ``preference_sum``: the number of pairs that the evaluator
+    judged, and the sum of their preferences. ``captured``: captured exchanges. ``pinned``: requests that Envoy keeps at
+    the baseline.
     """
 
     baseline: SideTotals = field(default_factory=SideTotals)

@@ -118,7 +118,10 @@ def _version() -> str:
 
 
 def seconds_by_bucket(counts: Mapping[int, int], zeros: int, edges: Sequence[tuple[float, int]]) -> list[int]:
-    """Return the number of values at or below each edge. ``edges``: each edge in seconds, with its last fine bucket."""
+    """Return the number of values at or below each edge.
+
+    ``edges``: each an edge in seconds, and the index of the last bucket that is not above it.
+    """
     ordered = sorted(counts.items())
     found, seen, at = [], zeros, 0
     for _, last in edges:

@@ -31,7 +31,7 @@ _REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class MovableShare:
-    """The number of requests that show whether they can move, and the reasons why some cannot.
+    """The requests for which it is known whether they can move, and the reasons why some cannot.
 
     - ``requests``: copies, and requests that were not copied for one of the ``reasons``
     - ``reasons``: the number of requests that cannot move, by reason

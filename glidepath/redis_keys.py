@@ -173,7 +173,7 @@ class WorkloadKeys:
         return self._key(f"written:{source}")
 
     def written_pairs(self, source: str) -> str:
-        """String with a TTL: the sequence number of the last pair of the extproc ``source`` that was written."""
+        """String with a TTL: the sequence number of the last written pair of the extproc ``source``."""
         return self._key(f"written-pairs:{source}")
 
     @property
@@ -233,7 +233,7 @@ def fence_key(group: str) -> str:
 
 
 def delivered_key(destination: str) -> str:
-    """Return the key of the decisions that a destination of notifications has got.
+    """Return the key of the decisions that a destination of notifications has received.
 
     ``destination`` is a digest. The key holds a sorted set with a TTL: a digest of each decision, by Unix time.
     """

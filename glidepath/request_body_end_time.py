@@ -9,7 +9,7 @@ from aiohttp.abc import AbstractStreamWriter
 
 
 class TimedBody(aiohttp.BytesPayload):
-    """The bytes of a request. ``sent_at``: the monotonic time (s) at which the last byte was sent; None before."""
+    """The bytes of a request. ``sent_at``: the monotonic time (s) at which the last byte was sent; None until then."""
 
     def __init__(self, body: bytes) -> None:
         super().__init__(body)

@@ -200,7 +200,7 @@ def _never_split(config: Config, name: str, workload: Workload) -> Iterator[Prob
 
 
 def _model_of_a_form(config: Config, name: str, workload: Workload) -> Iterator[Problem]:
-    """Report a ``model`` that has no effect, because the requests of the workload's path are forms with a file."""
+    """Report a ``model`` that has no effect, because requests to the workload's path are forms with a file."""
     path = (workload.match.path or "").rstrip("/")
     if not path.endswith(MULTIPART_CALLS):
         return

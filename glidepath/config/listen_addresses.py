@@ -28,7 +28,7 @@ class ListenAddress:
         return ".".join(self.key)
 
     def excludes(self, other: ListenAddress) -> bool:
-        """Return whether two servers on the same machine cannot use both addresses."""
+        """Return whether two servers on the same machine cannot use the two addresses at the same time."""
         if self.address.startswith("unix:") or other.address.startswith("unix:"):
             return self.address == other.address
         (host, port), (other_host, other_port) = _host_and_port(self.address), _host_and_port(other.address)

@@ -16,7 +16,7 @@ PATH = r'^/[!"$->@-~]*$'  # as Envoy compares it: without a query, and with othe
 
 
 class ModelMatch(Section):
-    """The models of a workload, by the ``model`` in the bodies of requests. Give exactly one condition.
+    """A condition on the ``model`` in the body of a request. Give exactly one key.
 
     ``regex`` is read by RE2 and must match the whole name.
     """

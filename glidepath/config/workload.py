@@ -28,7 +28,7 @@ _BY_CONVERSATION = Sticky(conversation=True)
 
 
 class Workload(Section):
-    """A set of requests that moves as one from the baseline to the candidate.
+    """A set of requests that move together from the baseline to the candidate.
 
     The section contains the conditions for these requests, the two backends, the ramp and the gates.
     """

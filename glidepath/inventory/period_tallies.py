@@ -98,7 +98,7 @@ class PeriodTallies:
         return groups
 
     def _admitted(self, groups: PeriodGroups, key: GroupKey) -> GroupKey:
-        """Return the key itself if there is room for a new group, else the key of the group for all others."""
+        """Return ``key`` if there is room for a new group, else the key of the group that counts all further groups."""
         other_call = key.call is not CallClass.INFERENCE
         full = len(groups.tallies) >= self._most or (other_call and groups.others * _SHARE_OF_OTHERS >= self._most)
         if full:

@@ -53,7 +53,7 @@ class WorkloadMoney:
 
 @dataclass(frozen=True, slots=True)
 class MoneySummary:
-    """The money of all workloads.
+    """The costs, savings and payback of all workloads.
 
     ``monthly``, ``paybacks``: at low, expected and high traffic; () if unknown.
     ``spent``, ``without``, ``saved``: since the start of the history. ``without`` and ``saved`` are None if they are

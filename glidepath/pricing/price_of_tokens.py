@@ -80,9 +80,9 @@ def price_of_all(usages: Iterable[TokenUsage], table: PriceTable) -> Cost:
 
 
 def _price_of_kind(kind: str, prices: Mapping[str, Decimal]) -> tuple[Decimal | None, str]:
-    """Return the price of a kind of tokens (None if it has none), and the kind if another kind's price was assumed.
+    """Return the price of a kind of tokens, and the name of this kind if the price of another kind was assumed.
 
-    The second value is "" if no price was assumed.
+    The price is None if there is none. The name is "" if no price was assumed.
     """
     asked, assumed = kind, ""
     while kind not in prices:

@@ -2,8 +2,8 @@
 
 The daily numbers of requests are taken as draws of one distribution with mean m and standard deviation s, measured on n
 whole days. The expected total of the D days of a month is D·m. Its error has the variance s²·(D + D²/n): that of D new
-days, and that of the mean itself. Low and high are 1.645 standard deviations below and above it, so 90 % of all months
-lie between them. Trends, launches and seasons are not considered. See docs/how-to/report.md.
+days, and that of the mean itself. Low and high are 1.645 standard deviations below and above the expected total, so 90
+% of all months lie between them. Trends, launches and seasons are not considered. See docs/how-to/report.md.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ class BoundedExport(Generic[T]):
         name: str,
         on_change: Callable[[bool], None] = lambda _: None,
     ) -> None:
-        """``on_change``: called in the thread when the collector starts to refuse (False) or to accept again (True).
+        """``on_change``: called in the exporting thread with False when the collector begins to refuse, True to accept.
 
         It is not called if the first batch is accepted.
         """

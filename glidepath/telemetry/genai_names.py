@@ -79,7 +79,10 @@ def operation_of(path: str) -> str:
 
 
 def provider_of(url: str, path: str) -> str:
-    """Return the value of gen_ai.provider.name: from the server's name if it is known, else from the path."""
+    """Return the value of gen_ai.provider.name.
+
+    It follows from the server's host name if this is a known provider's, else from the path.
+    """
     host = urlsplit(url).hostname or ""
     for end, provider in _HOSTS:
         if host == end or host.endswith(f".{end}"):

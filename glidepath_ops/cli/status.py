@@ -131,7 +131,7 @@ def overview(
 
 
 def _late(status: WorkloadStatus, now: float, why: str) -> str:
-    """Return a text if the status is outdated, with the reason ``why``; "" if it is up to date."""
+    """Return a workload's problems as text: an outdated status, and ``why`` it is not steered; "" for none."""
     age = now - status.updated_at_ms / 1000
     start = "start `glidepath up`, or `glidepath scorer`; if one runs: `glidepath doctor`"
     hint = "" if why else f": is a scorer running? {start}"

@@ -63,7 +63,7 @@ def requests_per_second(status: WorkloadStatus) -> float | None:
 
 
 def moved(status: WorkloadStatus, percent: float) -> str:
-    """Return, as text, how many requests change their side if the candidate gets ``percent``."""
+    """Return, as text, how many requests change their side if the candidate gets the share ``percent``."""
     if not status.share_known:
         return f"to {percent:g} %; the present share is unknown"
     rate, change = requests_per_second(status), abs(percent - status.percent) / 100

@@ -179,7 +179,10 @@ class PairIndex:
         return None
 
     def _known(self, facts: AnswerFacts) -> AnswerFacts:
-        """Return only the facts that many answers have in common. Equal facts share one object, which saves memory."""
+        """Return the facts about an answer that a search needs.
+
+        Answers with equal facts share one object, to save memory.
+        """
         slim = AnswerFacts(
             facts.origin, facts.backend, facts.status, failed_over=facts.failed_over, faults=tuple(facts.faults)
         )
@@ -232,9 +235,10 @@ class PairIndexes:
         self._locks: dict[str, asyncio.Lock] = {}
 
     async def of(self, workload: str, timeout_s: float) -> PairIndex:
-        """Return the workload's index with the newest results. The first time, wait at most ``timeout_s`` for it.
+        """Return the workload's index with the newest results. The first call waits at most ``timeout_s`` seconds.
 
-        After this wait, the index may be incomplete. A task then continues to read. Raises RedisError or OSError.
+        After this wait, the index may be incomplete. A task then continues to read the older results. Raises RedisError
+        or OSError.
         """
         async with self._locks.setdefault(workload, asyncio.Lock()):
             index = self._indexes.get(workload)

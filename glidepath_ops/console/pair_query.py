@@ -37,7 +37,10 @@ class PairQuery:
 
 
 def query_of(parameters: Mapping[str, str], digest: Callable[[str], str], now_ms: int) -> PairQuery:
-    """Return the search. ``digest``: converts a sticky value to the digest in pairs. Raises InputError."""
+    """Return the search that the query parameters describe. Raises InputError.
+
+    ``digest``: converts a sticky value to the digest in pairs.
+    """
     given = {name: parameters[name].strip()[:200] for name in _NAMES if parameters.get(name, "").strip()}
     sticky = given.get("sticky", "")
     label = _one_of("label", given.get("label", ""), LABELS)

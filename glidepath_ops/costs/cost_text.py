@@ -1,4 +1,4 @@
-"""The money of the workloads as text, and as JSON values. Pure."""
+"""The costs and savings of the workloads as text, and as JSON values. Pure."""
 
 from __future__ import annotations
 
@@ -214,7 +214,7 @@ def _row(name: str, *cells: str) -> str:
 
 
 def brief_line(summary: MoneySummary) -> str:
-    """Return the money of the workloads in one line, or "" if no traffic or no price is known."""
+    """Return the costs and savings of the workloads in one line, or "" if no traffic or no price is known."""
     if not any(one.costs.of_prices for one in summary.workloads):
         return ""
     currency = summary.currency

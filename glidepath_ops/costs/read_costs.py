@@ -31,7 +31,7 @@ async def read_money(
     since_ms: int = 0,
     ramps: bool = False,
 ) -> MoneySummary:
-    """Return the money of some workloads since a time. Raises RedisError or OSError.
+    """Return the costs and savings of some workloads since ``since_ms``. Raises RedisError or OSError.
 
     ``ramps``: whether to estimate the rest of each ramp. The day of the payback needs it, but it takes some time.
     """
@@ -74,7 +74,7 @@ async def read_workload_history(
 
 
 async def read_periods(redis: RedisClient, workload: str, since_ms: int) -> list[HistoryPoint]:
-    """Return the stored periods since a time without overlap, the oldest first. Raises RedisError or OSError."""
+    """Return the stored periods since ``since_ms``, without overlap, the oldest first. Raises RedisError or OSError."""
     longest_first = sorted(LEVELS, key=lambda level: -level.seconds)
     return without_overlap([await read_level(redis, workload, level, since_ms) for level in longest_first])
 
@@ -82,7 +82,7 @@ async def read_periods(redis: RedisClient, workload: str, since_ms: int) -> list
 async def read_level(
     redis: RedisClient, workload: str, level: Level, since_ms: int, *, with_traffic: bool = True
 ) -> list[HistoryPoint]:
-    """Return the stored periods of one length since a time, the oldest first. Unreadable periods are left out.
+    """Return the stored periods of one length since ``since_ms``, the oldest first. Unreadable periods are left out.
 
     ``with_traffic``: whether the points contain their traffic. Only amounts need it, and decoding it takes most of the
     time. Raises RedisError or OSError.

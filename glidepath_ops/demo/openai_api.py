@@ -70,8 +70,8 @@ def completion(answer_id: str, created: int, model: str, request: ChatRequest, t
 def chunks(answer_id: str, created: int, model: str, request: ChatRequest, text: str) -> Iterator[bytes]:
     """Yield the server-sent events of a streamed answer with ``text``, in the portions in which they are sent.
 
-    The first portion is the event with the role. Each of the next is an event with a few words. The last portion has
-    the finish reason, the usage (if the request asks for it) and ``[DONE]``.
+    The first portion is the event with the role. Each portion after it is an event with a few words. The last portion
+    has the finish reason, the usage (if the request asks for it) and ``[DONE]``.
     """
     frame = {"id": answer_id, "object": "chat.completion.chunk", "created": created, "model": model}
 

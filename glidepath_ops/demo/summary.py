@@ -91,9 +91,9 @@ def failures(
 ) -> list[str]:
     """Return one line for each failure of the demo, none if it succeeded.
 
-    It fails if the ramp does not reach its last step (then no fault is injected), if the fault causes no rollback, if
-    client requests fail, or if none is answered. With the fault BODY, requests may fail after the fault is injected:
-    once a client has the beginning of an answer, Envoy can no longer repeat the request.
+    The demo fails if the ramp does not reach its last step (then no fault is injected), if the fault causes no
+    rollback, if client requests fail, or if none is answered. With the fault BODY, requests may fail after the fault is
+    injected: once a client has the beginning of an answer, Envoy can no longer repeat the request.
     """
     problems = []
     if not any(step.percent >= last_step for step in steps):

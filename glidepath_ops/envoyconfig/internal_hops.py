@@ -1,9 +1,10 @@
 """Renders internal hops. A hop is a listener inside Envoy that forwards each request unchanged to the user's cluster.
 
 A candidate needs a hop if the workload has a fallback and both of its backends are clusters of the user. The fallback
-is an aggregate cluster: the first attempt goes to the candidate, the second to the baseline. It learns the backend of
-an attempt from the metadata of the endpoint, which endpoints in a user's cluster do not have. So the aggregate cluster
-gets, in place of the candidate's cluster, a cluster whose only endpoint is the hop, with this metadata (ADR 0180).
+is an aggregate cluster: the first attempt goes to the candidate, the second to the baseline. The aggregate cluster
+takes the backend of an attempt from the metadata of the endpoint, which endpoints in a user's cluster do not have. So
+the aggregate cluster gets, in place of the candidate's cluster, a cluster whose only endpoint is the hop, with this
+metadata (ADR 0180).
 """
 
 from __future__ import annotations

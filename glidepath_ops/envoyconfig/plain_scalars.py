@@ -1,7 +1,7 @@
 """Decides which strings YAML may contain without quotes.
 
 PyYAML writes ``y``, ``1e5`` and ``0o17`` without quotes, because it reads them as strings. Other readers do not: Envoy
-(yaml-cpp) reads ``y`` as a boolean, kubectl (go-yaml) reads ``1e5`` and ``0o17`` as numbers.
+(yaml-cpp) reads ``y`` as a boolean, and kubectl (go-yaml) reads ``1e5`` and ``0o17`` as numbers.
 """
 
 from __future__ import annotations

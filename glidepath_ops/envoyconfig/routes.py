@@ -73,7 +73,7 @@ def workload_routes(config: Config) -> Iterator[Json]:
 
 
 def routes_of_workload(config: Config, name: str, *, is_read: bool) -> list[Json]:
-    """Return the routes of a workload for which the user has no route: its split, and one for when it has no lease.
+    """Return the routes of a workload for which the user has no route: its split, and a route in case it has no lease.
 
     ``is_read``: whether they have conditions on the facts about a request. If so, and the candidate's time limits for
     streams and for whole answers differ, the split has two routes. With ``if_lost: hold`` the split needs no lease, and

@@ -57,8 +57,8 @@ _ANSWERING_BACKEND = f"%UPSTREAM_METADATA({envoy_names.METADATA}:{envoy_names.EN
 def weighted_clusters(config: Config, name: str, timeout: float | None = None, *, hashes: bool | None = None) -> Json:
     """Return the weighted split of a workload. It is sticky if the route has a hash policy.
 
-    The candidate comes first. Envoy chooses a cluster by the hash of a request, so a growing share then moves users
-    only from the baseline to the candidate, never back.
+    The candidate comes first. Envoy chooses a cluster by the hash of a request, so a growing share moves users only
+    from the baseline to the candidate, never back.
 
     ``timeout``: see ``workload_route``.
     ``hashes``: whether this route keeps users on one side; None: whether the workload does.

@@ -46,7 +46,7 @@ class Insertion:
 
 @dataclass(frozen=True, slots=True)
 class _Edit:
-    """A text to insert at ``index``. Of several at one index, the one with the largest ``depth`` comes first."""
+    """A text to insert at ``index``. If several have one index, the one with the largest ``depth`` comes first."""
 
     index: int
     text: str
@@ -168,7 +168,10 @@ def reads_as_intended(text: str, insertions: Iterable[Insertion], result: str) -
 
 
 def _composed_again(result: str) -> list[yaml.Node]:
-    """Return the documents of ``result``, without exact marks. libyaml is ten times as fast as PyYAML, but stricter."""
+    """Return the documents of ``result``, read by libyaml or, if that refuses the text, by PyYAML.
+
+    libyaml is ten times as fast, but stricter. Its marks are not exact, but none are needed here.
+    """
     try:
         return list(yaml.compose_all(result, Loader=_FAST_LOADER))
     except yaml.YAMLError:

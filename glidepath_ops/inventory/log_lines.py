@@ -249,7 +249,10 @@ def _number(entry: Mapping[str, Any], names: Iterable[str], default: float) -> f
 
 
 def unix_ms_of(given: object) -> int:
-    """Return a time in Unix milliseconds. It may be ISO 8601 text, seconds or milliseconds. Raises BadLineError."""
+    """Convert a time to Unix milliseconds.
+
+    ``given``: ISO 8601 text, or a number of seconds or milliseconds. Raises BadLineError for anything else.
+    """
     if isinstance(given, str):
         try:
             at = datetime.fromisoformat(given)

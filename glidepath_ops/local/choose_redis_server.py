@@ -1,8 +1,8 @@
 """Finds the installed Redis and Valkey servers, and chooses the one that can read the data of a folder.
 
 The append-only file begins with a snapshot in RDB format. The version of this format grows with the server's version,
-and Valkey and Redis number it differently. So a server can only read data of an older server of its own kind. (Sources:
-``RDB_VERSION`` in the two projects' rdb.h.)
+and Valkey and Redis number it differently. So a server certainly reads only data that its own version, or an older one
+of its kind, wrote. (Sources: ``RDB_VERSION`` in the two projects' rdb.h.)
 """
 
 from __future__ import annotations

@@ -76,7 +76,7 @@ def _kubectl_commands(workload: str, route: HttpRouteSection) -> Iterator[str]:
 
 
 def _lease_commands(admin: str, workload: str, lost_after_s: float) -> Iterator[str]:
-    """Yield commands for a split that ends without a scorer. To restore it, its lease must be set, not only weights."""
+    """Yield commands that set the lease of a split that ends without a scorer. Weights alone would not restore it."""
     key = runtime_keys.lease_key(workload)
     yield f"  after {duration_text(lost_after_s)} without a scorer the split ends (if_lost); bring it back by hand"
     yield f"    curl -X POST '{admin}/runtime_modify?{key}=100'"

@@ -27,7 +27,7 @@ class Holder:
 
 
 def parse_holder(text: str) -> Holder | None:
-    """Return the holder that a lock file names, or None if its ``up`` has just started and not written its name yet."""
+    """Return the holder that a lock file names, or None if its ``up`` has just started and has not written it yet."""
     pid, _, config = text.partition("\n")
     return Holder(int(pid), Path(config.rstrip("\n"))) if pid.isdigit() and config else None
 

@@ -54,7 +54,10 @@ def secret_problems(config: Config) -> Iterator[Problem]:
 
 
 def secret_problems_of_up(config: Config) -> Iterator[Problem]:
-    """Yield the problems for ``up``. The credentials of an Envoy that ``up`` does not start are set elsewhere."""
+    """Yield the secrets' problems that stop ``up``. This is a check for ``load_config``.
+
+    If ``up`` starts no Envoy, the credentials that only Envoy reads are left out: they are set elsewhere.
+    """
     own_envoy = not config.envoy.admin
     yield from (Problem(one.key, one.problem) for one in missing_secrets(config) if own_envoy or not one.for_envoy)
 

@@ -43,7 +43,7 @@ def redis_service(folder: Path, port: int, *options: str) -> Service:
 
 
 def envoy_service(bootstrap: Path, admin: str, log: Path, concurrency: int | None) -> Service:
-    """Return the service of Envoy. It waits for extproc, because requests before that could not be captured."""
+    """Return the service of Envoy. It waits for extproc, because earlier requests could not be captured."""
     return Service(
         "envoy",
         lambda: spawn_envoy(bootstrap, log, concurrency=concurrency),

@@ -69,7 +69,7 @@ def _spellings(value: str) -> Iterator[str]:
     - Python, Jackson: every character beyond ASCII
     - PHP: every character beyond ASCII, and ``/``
     - Go, Rails: ``<``, ``>`` and ``&``
-    - .NET: all of these except ``/``, and ``+``, quotes and backticks
+    - .NET: all of these except ``/``; also ``+``, quotes and backticks
 
     Hexadecimal digits may be in upper or in lower case.
     """
@@ -100,7 +100,7 @@ def _digest(data: bytes) -> str:
 
 
 async def stored_workloads(client: RedisClient) -> set[str]:
-    """Return the names of the workloads of which Redis has pairs. Raises RedisError or OSError."""
+    """Return the names of the workloads of which Redis stores pairs. Raises RedisError or OSError."""
     names = set()
     for key in (WorkloadKeys("*").pairs, WorkloadKeys("*").kept):
         async for found in client.scan_iter(match=key, count=1000):

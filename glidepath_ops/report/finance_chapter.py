@@ -197,7 +197,7 @@ def _traffic(one: WorkloadFacts, money: WorkloadMoney, points: Sequence[HistoryP
 
 
 def _as_charged(prices: PriceTable, amount: Decimal, hours: Decimal) -> PriceTable:
-    """Return prices in which GPUs and fixed amounts are reduced to the workload's part: ``amount`` in ``hours``."""
+    """Return prices in which GPUs and fixed amounts are reduced, so that they cost ``amount`` in ``hours``."""
     whole = fixed(prices, hours)
     part = amount / whole if whole else Decimal(1)
     return replace(prices, gpu_hours=prices.gpu_hours * part, monthly=prices.monthly * part)

@@ -100,8 +100,8 @@ def rules_to_add(route: ObjectNode, served: Sequence[Served]) -> list[_AddedRule
     """Return the rules to append to an HTTPRoute, grouped by the kind of copy.
 
     Envoy Gateway keeps the order of rules with equal conditions. The splits come first unless a candidate declares that
-    it cannot serve some requests. (The name of a rule's cluster contains the rule's number, and glidepath.yaml names
-    the cluster.)
+    it cannot serve some requests. (The order matters: glidepath.yaml names the cluster of a rule, and the cluster's
+    name contains the rule's number.)
     """
     found = [
         _AddedRule(one.workload, copy, _copy(one.rule, one.narrowed, splits=copy.splits))

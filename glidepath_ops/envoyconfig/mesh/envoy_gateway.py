@@ -80,7 +80,10 @@ class GatewayTarget:
 
 @dataclass(frozen=True, slots=True)
 class GatewayRoutes:
-    """The Envoy routes of each workload. ``continued``: those of the user's HTTPRoutes. ``new``: other workloads."""
+    """The Envoy routes of each workload.
+
+    ``continued``: by workload, those of the user's HTTPRoutes. ``new``: the workloads without such routes.
+    """
 
     continued: Mapping[str, Continued] = field(default_factory=dict)
     new: tuple[str, ...] = ()

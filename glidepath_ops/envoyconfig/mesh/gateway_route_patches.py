@@ -31,7 +31,7 @@ _NO_HASH_POLICY = " && @.route.hash_policy exists false"
 
 
 def of_continued(config: Config, workload: str, continued: Continued, table: str) -> list[Json]:
-    """Return the patches of the routes of a workload that continue a rule of the user's."""
+    """Return the patches for those routes of a workload that continue a rule of the user."""
     found = _in_route(config, workload, continued, continued.routes, continued.copy, table)
     for where, copy in continued.others:
         if copy.splits:
@@ -131,7 +131,7 @@ def _in_unsplit_route(
 
 
 def in_new_route(config: Config, workload: str, routes: GeneratedRoutes, copy: RouteCopy, table: str) -> list[Json]:
-    """Return the patches for the routes of a new HTTPRoute. In these routes, our cluster serves the baseline."""
+    """Return the patches for the routes of a new HTTPRoute. Their cluster for the baseline is Glidepath's own."""
     ours = without_comments(workload_route(config, workload, timeout=copy.limit))
     where, action = routes.json_path(), ours["route"]
     destination, done = action["weighted_clusters"], removed_headers(config, copy).get(_REMOVED, [])

@@ -25,7 +25,7 @@ class NarrowMatch:
     """The conditions of the user's route together with those of the workload.
 
     ``replaced``: the end of the path in the copy's match that the user's match does not have. Istio's rewrite replaces
-    all of the path that a match has. So this text must be appended to the rewrite in the copy, or it would be lost.
+    the whole path that the match names. So this text must be appended to the rewrite in the copy, or it would be lost.
     """
 
     conditions: Json
@@ -111,7 +111,7 @@ def _headers(match: Json, own: Mapping[str, str], place: str) -> Json | None:
 def _paths(match: Json, rule: Match, place: str) -> list[tuple[Json, str]]:
     """Return the path conditions of the requests that meet both the user's ``match`` and the workload's ``rule``.
 
-    With each comes the text that must be appended to a rewrite (``NarrowMatch.replaced``). [] if no path can meet both.
+    Each comes with the text that must be appended to a rewrite (``NarrowMatch.replaced``). [] if no path can meet both.
     """
     uri, folded = match.get("uri") or {"prefix": "/"}, str(match.get("ignoreUriCase")).lower() == "true"
     if rule.path is not None:

@@ -317,7 +317,7 @@ def _refuse_other_rules(
 def continued_by_name(config: Config, choices: Sequence[str]) -> ContinuedRoutes:
     """Return the routes named by ``--route`` without a file: [WORKLOAD=]NAMESPACE/NAME/HTTP-ROUTE.
 
-    Raises InputError unless each workload has a route, and for a workload with ``fallback``.
+    Raises InputError if a workload has no route, or if it has a ``fallback``.
     """
     found: dict[str, str] = {}
     for text in choices:
