@@ -169,7 +169,7 @@ def _shows(text: str, steps: tuple[Apply, ...], apply: Apply) -> bool:
 
 
 def _rewrite_encoded(text: str, steps: tuple[Apply, ...], apply: Apply) -> str:
-    """Decode and rewrite each word of ``text`` if ``apply`` changes its decoded form. Keep all other words."""
+    """Decode and rewrite the words of ``text`` whose decoded form ``apply`` changes. Keep all other words."""
     if not _shows(text, steps, apply):
         return text
     words = _TOKEN.split(text)
