@@ -38,7 +38,7 @@ class UsersRoutes:
 
 @dataclass(frozen=True, slots=True)
 class AddedRoute:
-    """A route of ours, which is inserted before the user's route with the index ``before``.
+    """A route of Glidepath's, which is inserted before the user's route with the index ``before``.
 
     ``headers``: the effect of the user's header rules on headers that the candidate changes.
     ``for_copies``: the effect of the user's route on requests to the baseline (``part_for_copies``).

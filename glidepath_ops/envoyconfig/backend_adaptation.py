@@ -137,8 +137,10 @@ def upstream_filters(
     """Return the upstream filters of a cluster whose requests go to one of ``sides``.
 
     The last side is used for endpoints whose metadata name no backend. A cluster with one side needs no filter if that
-    side changes nothing in the request. ``longest_form``: the largest form that Envoy buffers, in bytes, to send it to
-    the baseline instead of the candidate.
+    side changes nothing in the request.
+
+    ``longest_form``: the size in bytes up to which Envoy buffers a form, so that the baseline can get it in place of
+    the candidate.
     """
     if len(sides) == 1 and sides[0].changes_nothing:
         return []

@@ -41,8 +41,8 @@ def path_headers_of_copies(workload: Workload) -> list[Json]:
 def clear_path_headers(rule: Match) -> list[Json]:
     """Return the HeaderMatchers that exclude ambiguous paths, which a backend may read differently.
 
-    Such paths are left to the user's own route. The user's connection manager may not normalise paths, and ours does
-    not handle parameters of a dot segment. A workload with an exact path needs no such matcher.
+    Such paths are left to the user's own route. The user's connection manager may not normalise paths, and
+    Glidepath's own does not handle parameters of a dot segment. A workload with an exact path needs no such matcher.
     """
     if rule.path is not None:
         return []

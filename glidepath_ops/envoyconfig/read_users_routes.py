@@ -95,7 +95,7 @@ def _unsplit(users: UsersRoutes, one: AddedRoute, split: Json) -> Json:
 
 
 def _to_baseline(action: Json) -> Json:
-    """Return the action of one of our routes, changed so that it leads to the baseline only."""
+    """Return the action of one of Glidepath's routes, changed so that it leads to the baseline only."""
     rest = {key: action[key] for key in ("timeout", "idle_timeout")}
     entry = action["weighted_clusters"]["clusters"][-1]
     return {**rest, "cluster": entry["name"], "host_rewrite_literal": entry["host_rewrite_literal"]}
@@ -161,6 +161,6 @@ def _without_split(one: AddedRoute) -> AddedRoute:
 
 
 def _joined(theirs: Json, ours: Mapping[str, Json]) -> Json:
-    """Return the user's route metadata merged with ours."""
+    """Return the metadata of the user's route merged with those of Glidepath's route."""
     by_filter = {**(theirs.get("filter_metadata") or {}), **ours["filter_metadata"]}
     return {**theirs, "filter_metadata": by_filter}

@@ -91,7 +91,7 @@ def _of_thousand(cost: TrafficCost, currency: str) -> str:
 
 
 def _all_in(cost: TrafficCost, fixed: Decimal, requests: int, currency: str) -> str:
-    """Return the cost of a thousand requests, fixed amounts included, if the side had served all requests."""
+    """Return the cost of a thousand requests, fixed amounts included, as if the side served all requests."""
     if cost.mean is None or not requests:
         return "unknown"
     return f"{money_text((cost.mean + cost.mean_egress + fixed / requests) * _THOUSAND)} {currency}"

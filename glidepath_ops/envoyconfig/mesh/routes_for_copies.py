@@ -17,7 +17,7 @@ _HOST_HEADERS = ("host", ":authority")
 
 
 def of_virtual_service(entry: Json, header_rules: Json) -> list[Json]:
-    """Return one part for each match of a VirtualService's HTTP route with one destination.
+    """Return the effect of a VirtualService's HTTP route with one destination, as one part for each of its matches.
 
     ``header_rules``: the rules of the route in Envoy's form. Istio translates a rule that sets the host into a rewrite.
     """
