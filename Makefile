@@ -65,12 +65,12 @@ faketime: ## install Debian's libfaketime for the test of a Redis whose clock is
 demo: $(VENV)/.setup $(if $(findstring --llm,$(ARGS)),$(VENV)/.setup-llm) ## run a whole migration on this machine; ARGS="--fault latency --json out.json"
 	$(BIN)/glidepath demo $(ARGS)
 
-# Most of the tests with real servers wait for them, so two processes take about half of the time. A process that has
-# finished takes tests from the end of the other's list (worksteal), so the tests of a module mostly stay together. The
-# demos run afterwards, alone: their gates compare latencies, which other tests would raise.
+# Most of the tests with real servers wait for them, so on two cores three processes need less time than two. A process
+# that has finished takes tests from the end of another's list (worksteal), so the tests of a module mostly stay
+# together. The demos run afterwards, alone: their gates compare latencies, which other tests would raise.
 test: $(VENV)/.setup-dev browser promtool faketime ## run all tests, with a real Envoy and a real Redis; list the slowest ten. ARGS="PATH -k WORD" for a part
 ifeq ($(strip $(ARGS)),)
-	$(BIN)/python -m pytest --durations=10 --numprocesses 2 --dist worksteal --ignore tests/acceptance
+	$(BIN)/python -m pytest --durations=10 --numprocesses 3 --dist worksteal --ignore tests/acceptance
 	$(BIN)/python -m pytest --durations=10 tests/acceptance
 else
 	$(BIN)/python -m pytest --durations=10 $(ARGS)

@@ -8,8 +8,12 @@ import time
 from collections.abc import Awaitable, Callable
 
 
-async def eventually(condition: Callable[[], bool | Awaitable[bool]], within: float = 60, what: str = "") -> float:
+async def eventually(
+    condition: Callable[[], bool | Awaitable[bool]], within: float = 60, what: str | Callable[[], str] = ""
+) -> float:
     """Poll ``condition`` and return the seconds until it is true. Raises AssertionError after ``within`` seconds.
+
+    ``what``: the condition in words, or a function that returns it with what was seen last.
 
     The default is long because a busy machine may be twenty times as slow. Set a shorter time only in a test whose
     wrong result would come later than that.
@@ -22,6 +26,10 @@ async def eventually(condition: Callable[[], bool | Awaitable[bool]], within: fl
         took = time.monotonic() - began
         if held:
             return took
-        assert took < within, f"not within {within:g} s: {what or inspect.getsource(condition).strip()}"
+        assert took < within, f"not within {within:g} s: {_words(what, condition)}"
         await asyncio.sleep(pause)
         pause = min(2 * pause, 0.02)
+
+
+def _words(what: str | Callable[[], str], condition: Callable[[], object]) -> str:
+    return (what() if callable(what) else what) or inspect.getsource(condition).strip()

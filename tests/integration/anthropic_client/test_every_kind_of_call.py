@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -94,7 +95,7 @@ def everything_on(config: Config) -> Config:
     """
     data = config.model_dump(mode="json", exclude_unset=True, by_alias=True)
     more = {"start": 50, "fallback": True, "sticky": {"random": True}, "match": {"path": "/v1/messages"}}
-    more |= {"ramp": {"steps": [50, 100], "hold": "1h"}, "shadow": {"sample": 100, "same_side": 50, "timeout": "5s"}}
+    more |= {"ramp": {"steps": [50, 100], "hold": "1h"}, "shadow": {"sample": 100, "same_side": 50, "timeout": "60s"}}
     data["workloads"] = {"chat": data["workloads"]["chat"] | more}
     data["envoy"]["default_backend"] = data["workloads"]["chat"]["baseline"]
     return Config.model_validate(data)
@@ -105,11 +106,17 @@ async def test_each_kind_of_call_gets_the_backends_answer(calls: Calls) -> None:
         (direct, *_) = await calls.same(call)
         assert direct, kind
     assert min(calls.cloud.calls, calls.onprem.calls) > 2 * TIMES
-    await eventually(lambda: _paired(calls.system), what="pairs of messages and of streams")
+    seen: Counter[str] = Counter()
+    await eventually(
+        lambda: _paired(calls.system, seen), what=lambda: f"pairs of messages and of streams alone; seen: {seen}"
+    )
     outcomes = await calls.same(message(messages=user("slow"), timeout=0.3))
     assert outcomes[-1] == "APITimeoutError"
 
 
-async def _paired(system: System) -> bool:
+async def _paired(system: System, seen: Counter[str]) -> bool:
+    """Count the content types of the pairs in ``seen``. Return whether they are those of messages and of streams."""
     pairs = [pair for pair in await system.pairs() if not pair.id.endswith("~noise")]
-    return {pair.first.content_type.partition(";")[0] for pair in pairs} == {"application/json", "text/event-stream"}
+    seen.clear()
+    seen.update(pair.first.content_type.partition(";")[0] for pair in pairs)
+    return set(seen) == {"application/json", "text/event-stream"}

@@ -31,7 +31,7 @@ MATCHES = {
 def everything_on(config: Config) -> Config:
     """Return the configuration with all features: a split of 50 %, fallback, all copies, redaction."""
     data = config.model_dump(mode="json", exclude_unset=True, by_alias=True)
-    shadow = {"sample": 100, "same_side": 50, "timeout": "5s", "budget": {"requests": 1000}}
+    shadow = {"sample": 100, "same_side": 50, "timeout": "60s", "budget": {"requests": 1000}}
     more = {"shadow": shadow, "ramp": {"steps": [50, 100], "hold": "1h"}, "start": 50, "fallback": True}
     one = data["workloads"]["chat"] | more
     data["workloads"] = {name: {**one, "match": match} for name, match in MATCHES.items()}
