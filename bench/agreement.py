@@ -5,7 +5,7 @@ bench/labelled_pairs.py. Without it, nothing is measured. Three scores are compa
 the plain cosine of the same embedding model, and a logistic regression on six cheap features, which is trained on the
 other sets. For each score, the result has the AUC, and the share of pairs with different meanings that is detected at a
 threshold with 2 % and 5 % false alarms. ``low`` is the share of pairs with the same meaning whose agreement is below ½.
-``flagged`` is the share of these pairs that gets a flag.
+Of these pairs, ``flagged`` is the share that has a flag.
 """
 
 from __future__ import annotations

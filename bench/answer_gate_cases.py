@@ -32,7 +32,7 @@ _BOTH, _ONLY_CANDIDATE, _ONLY_BASELINE = (
 
 
 def preference(runs: int, seed: int, mean: float, tied: float, *, n: int = 2000) -> Runs:
-    """Test a mean preference against 1/2 - MARGIN; the share ``tied`` of the pairs are ties."""
+    """Test a mean preference against 1/2 - MARGIN. ``tied``: the share of the pairs that are ties."""
     lost = 1 - mean - tied / 2
     scores = [PreferenceGiven(score) for score in (1.0, 0.5, 0.0)]
     shares = (1 - tied - lost, tied, lost)

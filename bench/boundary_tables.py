@@ -35,7 +35,7 @@ FAST_JUMPING = ErrorTraffic(lambda i: 0.05 if (i // 1000) % 2 else 0.5, lambda _
 
 
 def outage(share: float, depth: float) -> ErrorTraffic:
-    """Return traffic in which both sides fail alike: 1 % of requests; of requests 1000 to 1299, the share ``depth``."""
+    """Return traffic in which both sides have the same error rate: 1 %, and ``depth`` from request 1000 to 1299."""
 
     def p(i: int) -> float:
         return depth if 1000 <= i < 1300 else 0.01

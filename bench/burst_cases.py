@@ -1,4 +1,4 @@
-"""Simulations of live requests whose errors come in bursts, and of clients that leave without an answer."""
+"""Simulations of live requests whose errors come in bursts, and of clients that disconnect before an answer."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def _bursty(rng: np.random.Generator, k: int, share: float, mean: float, parts: 
 def leaving_clients(runs: int, seed: int, share: float, *, slower: float = 1.0, hung: float = 0.0) -> Runs:
     """Return the number of clients that are counted until ``clients_leave`` fails.
 
-    A client without an answer leaves after a random time, 12 s on average. The baseline answers after about 1.5 s
+    A client without an answer disconnects after a random time, 12 s on average. The baseline answers after about 1.5 s
     (lognormal, σ 0.5), the candidate after ``slower`` times as long. The candidate never answers the part ``hung`` of
     its requests. 20 requests arrive each second. ``passed`` is always infinite.
     """

@@ -101,8 +101,8 @@ def increase_statistic(limit: float, candidate: float, baseline: float, sides: f
 def exceedance_statistic(limit: float, true: float, q: float, sigma: float, sides: int) -> Statistic:
     """Return a statistic: the number of the candidate's latencies above ``limit`` times the baseline's sample quantile.
 
-    At the boundary, its distribution is the same for every distribution of latencies: the test needs no shape, like the
-    gate. ``sides``: how many latencies of the baseline there are for each latency of the candidate.
+    At the boundary, its distribution is the same for every distribution of latencies. So the test assumes no shape, and
+    neither does the gate. ``sides``: how many latencies of the baseline there are for each latency of the candidate.
     """
     sign = math.copysign(1.0, true - limit)
 

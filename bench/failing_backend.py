@@ -1,4 +1,4 @@
-"""An HTTP/1.1 backend that answers correctly until it is set to fail in one way."""
+"""An HTTP/1.1 backend that answers correctly until a caller chooses a kind of failure."""
 
 from __future__ import annotations
 

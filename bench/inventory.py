@@ -121,7 +121,10 @@ inventory: {{callers: [x-team], fingerprint: false}}
 
 
 async def store_month(client: Any, requests: int, end_ms: int) -> float:
-    """Count a month that ends at ``end_ms`` as extproc does, and write it to Redis. Return the CPU time in seconds."""
+    """Count a month of requests as extproc does, and write the counts to Redis. Return the CPU time in seconds.
+
+    ``end_ms``: the end of the month, in Unix milliseconds.
+    """
     now_ms = begin_ms = end_ms - MONTH_MS
     observer = InventoryObserver(_CALLERS, (), 2**20, wall=lambda: now_ms / 1000)
     writer = InventoryWriter(client, _CALLERS, observer, "bench/0/1")

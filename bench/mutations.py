@@ -152,7 +152,7 @@ def _one_of(
 
 
 def numbers(text: str, rng: random.Random) -> str | None:
-    """Change one digit of a number, add a zero, or make the number slightly larger. Numbers of list items stay."""
+    """Change one digit of a number, add a zero, or make the number slightly larger. List numbers stay unchanged."""
 
     def other(match: re.Match[str]) -> str:
         digits = match[0]

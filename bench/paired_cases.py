@@ -1,6 +1,7 @@
-"""Simulations of the gates on copies of one request, and of whole ramps with sticky users who differ.
+"""Simulations of the gates on copies of one request, and of whole ramps with sticky users.
 
-As in ``evidence_cases.py``, each run feeds random events to the production classes and records its first decisions.
+The latencies of users differ. As in ``simulated_runs.py``, each run feeds random events to the production classes and
+records its first decisions.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The tables of ``make bench-evidence`` on copies of one request, and on sticky users who differ."""
+"""The tables of ``make bench-evidence`` on copies of one request, and on sticky users whose latencies differ."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def foresight(runs: int) -> list[Case]:
 def _slower_first_token(runs: int) -> list[Row]:
     """Return the number of pairs until a rollback if the baseline caches prefixes of prompts.
 
-    There is no fixed test.
+    There is no fixed test to compare with.
     """
     found = cases.first_token(runs, 95, PrefixCache(1.5), n=4000)
     name = "ttft p95, 1.5 ×, a prompt's second request 3 × faster, roll back"
@@ -153,7 +153,10 @@ COPIED = Traffic(1000, 0.5, users=1000, user_sd=0.3, copies_slower=1.2)
 
 
 def user_ramps(runs: int) -> list[Case]:
-    """Return the cases of whole ramps with sticky users who differ, with copies to both sides and without."""
+    """Return the cases of whole ramps with sticky users whose latencies differ.
+
+    Each traffic with equal sides is simulated without copies, and with copies of 5 % and 10 % at both sides.
+    """
     harmful = [
         ("candidate 1.5 × slower", Traffic(1000, 0.5, users=1000, user_sd=0.3, slower=1.5)),
         ("candidate 1.5 × slower, the heavy user", Traffic(1000, 0.5, users=1000, heavy=0.3, slower=1.5)),

@@ -87,8 +87,8 @@ def run_ramp(
 ) -> Ramp:
     """Simulate one ramp. It ends at the last step, with a rollback, or after ``longest_days``.
 
-    ``copies_only``: whether the gates get only pairs of requests that the baseline served and, once ``errors`` passes,
-    only pairs of requests of which each side got a copy. This requires that no gate on answers needs other pairs.
+    ``copies_only``: whether the gates get only pairs of requests that the baseline served. Once ``errors`` passes, they
+    get only pairs of requests of which each side got a copy. This requires that no gate on answers needs other pairs.
     """
     rng = np.random.default_rng(seed)
     crowd, policy = Crowd.of(traffic, rng), policy_of(workload.ramp)
@@ -175,7 +175,7 @@ class Case:
 
     - ``gates``: YAML of the gates that replace those in README's file
     - ``most``: the limits of the median and of the 90th percentile, in days; None: no limit
-    - ``done``: the least share of the ramps that must reach the last step; None: no ramp may, with a harmful candidate
+    - ``done``: the least share of the ramps that must reach the last step; None: none may (harmful candidate)
     """
 
     name: str
@@ -264,7 +264,10 @@ def main() -> int:
 
 
 def _finite(row: dict[str, Any]) -> dict[str, Any]:
-    """Return the row for JSON, with null in place of infinity, which means that too few ramps end for a quantile."""
+    """Return the row for JSON, with null in place of infinity.
+
+    A quantile is infinite if too few ramps end.
+    """
     return {key: None if value == math.inf else value for key, value in row.items()}
 
 

@@ -60,8 +60,8 @@ class Trial:
     """The result of one trial. All times are seconds since the candidate's first bad answer.
 
     ``bad`` is the number of all bad answers, and ``seen`` is the number of those that were in Redis when the guard
-    fired. ``needed`` is the number of bad answers after which the guard fires if it gets each of them separately, after
-    this trial's earlier evidence.
+    fired. ``needed`` is the number of bad answers after which the guard would fire if each arrived separately. It
+    takes into account the trial's earlier evidence.
     """
 
     decided_s: float

@@ -58,7 +58,7 @@ MARGIN = (
 def margin(runs: int, seed: int, crowd: Crowd, worse: float, *, n: int = 4000) -> Runs:
     """Test the margin of 0.05 on pairs of several users. The candidate's agreement is lower by ``worse``.
 
-    Repeated pairs of one user are discounted as in production. The result counts noise pairs.
+    Repeated pairs of one user are discounted as in production. The result is a number of noise pairs.
     """
     rng = np.random.default_rng(seed)
     workload = chat_workload(MARGIN)

@@ -258,7 +258,10 @@ def report(options: argparse.Namespace) -> None:
 
 
 def judged(results: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the verdict on the CPU time of a tick. ``ok``: it is below the limit, and grows little with the rate."""
+    """Return the verdict on the CPU time of a tick.
+
+    ``ok``: whether this time is below the limit and grows little with the rate.
+    """
     of = {r["rate"]: r for r in results}
     growth = {
         pair: {label: round(of[pair[1]][label] / of[pair[0]][label], 3) for label in ("cpu_ms_p50", "cpu_ms_p95")}

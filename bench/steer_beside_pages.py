@@ -1,8 +1,9 @@
 """`make bench-steer-beside-pages`: measure a tick of the steer loop without the console, and with 100 open pages.
 
 The setup is the same as in `make bench-steer`. In every second round, a real console reads the same Redis, and 100
-of its fleet pages are open in a process of their own. The rounds alternate, so that other load affects both alike. The
-steer loop has one core. The console and the pages may use all cores, as on a machine that all parts share.
+of its fleet pages are open in a process of their own. The rounds alternate, so that other load affects both kinds of
+round alike. The steer loop has one core. The console and the pages may use all cores, as on a machine that all parts
+share.
 """
 
 from __future__ import annotations

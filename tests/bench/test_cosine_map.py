@@ -1,5 +1,3 @@
-"""The fit of a cosine map."""
-
 from __future__ import annotations
 
 import numpy as np

@@ -75,7 +75,7 @@ class Session:
         return done.stdout
 
     def until(self, what: str, condition: Callable[[], Any], within: float) -> Any:
-        """Return the first true value of ``condition``, within ``within`` seconds."""
+        """Poll ``condition`` for up to ``within`` seconds, and return its first true value."""
         end = min(time.monotonic() + within, self.deadline)
         while time.monotonic() < end:
             value = condition()

@@ -1,4 +1,4 @@
-"""Workload, side and origin of access log entries."""
+"""The workload, the side and the origin for which an access log entry counts."""
 
 from __future__ import annotations
 

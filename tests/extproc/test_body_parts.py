@@ -1,4 +1,4 @@
-"""The parts of a body, whatever its content type says."""
+"""A body is divided into its parts, whatever its content type says."""
 
 from __future__ import annotations
 

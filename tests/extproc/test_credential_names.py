@@ -1,4 +1,4 @@
-"""Whether a field is a credential is decided by its name and its value."""
+"""A field is recognised as a credential by its name and its value."""
 
 from __future__ import annotations
 

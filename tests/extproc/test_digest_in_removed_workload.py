@@ -1,4 +1,4 @@
-"""The digest of a sticky value in a removed workload, with which the user's pairs are erased."""
+"""The digest of a sticky value in a removed workload. ``glidepath erase`` finds the user's pairs by this digest."""
 
 from __future__ import annotations
 

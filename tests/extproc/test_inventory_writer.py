@@ -19,7 +19,7 @@ NOW = 1_000_000_000_000
 
 
 class MemoryRedis:
-    """The commands that the writer uses. ``fails``: the number of writes that raise an error."""
+    """A Redis in memory with the commands of the writer. ``fails``: the number of writes that raise an error."""
 
     def __init__(self, fails: int = 0) -> None:
         self.fails = fails

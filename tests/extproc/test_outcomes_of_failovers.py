@@ -1,4 +1,4 @@
-"""Outcomes of requests that Envoy sent, or could not send, to the baseline after the candidate."""
+"""Outcomes of requests that failed at the candidate, and that Envoy then sent or could not send to the baseline."""
 
 from __future__ import annotations
 

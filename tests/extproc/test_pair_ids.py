@@ -1,5 +1,3 @@
-"""Tests of the ids of pairs."""
-
 from __future__ import annotations
 
 import pytest

@@ -25,7 +25,7 @@ COMMAND = [sys.executable, "-c", "from glidepath_ops.cli import main; main()", "
 
 
 def write_config(folder: Path, *, drain: str = "500ms", listen: str = "") -> tuple[Path, int]:
-    """Write a configuration without a Redis or shadow listener behind it.
+    """Write a configuration whose Redis and shadow listener do not run.
 
     Return its path and the first metrics port.
     """

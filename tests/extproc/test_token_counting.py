@@ -47,7 +47,7 @@ KEY = ("chat", Side.CANDIDATE)
 
 @pytest.fixture
 def file(tmp_path: Path) -> str:
-    """A tokenizer for which each word is a token."""
+    """Return the path of a tokenizer for which each word is a token."""
     made = Tokenizer(WordLevel({"[UNK]": 0}, unk_token="[UNK]"))
     made.pre_tokenizer = Whitespace()
     path = tmp_path / "tokenizer.json"

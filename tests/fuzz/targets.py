@@ -354,7 +354,7 @@ def _console_request(path: bytes, cookie: bytes, body: bytes, method: str) -> No
 
 
 def _lua_of_requests(body: bytes) -> None:
-    """Read, rename and strip a body as Envoy does.
+    """Read the facts of a body, rename its model and strip its reasoning, as Envoy does.
 
     A JSON body must remain JSON, with all values that are not replaced.
     """

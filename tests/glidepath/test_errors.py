@@ -1,4 +1,4 @@
-"""Errors as text, and one error out of a group."""
+"""The text of an error, and the first error of a group."""
 
 from __future__ import annotations
 

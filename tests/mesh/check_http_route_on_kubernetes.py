@@ -1,6 +1,6 @@
 """The weights of an HTTPRoute at a real API server, behind a real Envoy Gateway, moved by the whole steer loop.
 
-The scorer has the rights of its Role alone. Redis and Envoy are real too. The figures of
+The scorer has only the rights of its Role. Redis and Envoy are real too. The figures of
 docs/how-to/steer-an-httproute.md are printed.
 """
 

@@ -1,4 +1,4 @@
-"""The weights of an HTTPRoute behind a Gateway that serves: a real Envoy Gateway, Envoy, Redis and steer loop.
+"""The weights of an HTTPRoute that a Gateway serves: a real Envoy Gateway, Envoy, Redis and steer loop.
 
 The API server is a stand-in here; check_http_route_on_kubernetes.py has both. The figures of
 docs/how-to/steer-an-httproute.md are printed.

@@ -115,7 +115,7 @@ async def test_an_empty_sticky_header_is_no_value(control_planes: ControlPlanes,
 
 
 async def check_the_split(under_test: Mesh) -> None:
-    """Half of the users get the candidate, and each user stays on one side."""
+    """Check that half of the users get the candidate, and that each user stays on one side."""
     among, caller = under_test.among, under_test.caller()
     await among.shares.set(50)
     among.clear()
@@ -129,7 +129,10 @@ async def check_the_split(under_test: Mesh) -> None:
 
 
 async def check_the_fallback(under_test: Mesh) -> None:
-    """Let the candidate fail in each way. The user's cluster must answer, and get what its route sends."""
+    """Check that the user's cluster answers if the candidate fails, in each way of failing.
+
+    The cluster must get the request with the changes of the user's route.
+    """
     among, caller = under_test.among, under_test.caller()
     await among.shares.set(0)
     among.clear()

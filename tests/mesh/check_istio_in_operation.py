@@ -49,7 +49,7 @@ async def test_a_persons_curl_sets_the_share_where_the_scorer_writes_to_the_admi
 async def test_the_filter_removed_and_put_back_under_load_fails_no_request(
     control_planes: ControlPlanes, tmp_path: Path, role: Role, share: int
 ) -> None:
-    """The order is the documented one: the routes first, then the EnvoyFilter; at a share of 0, only the filter."""
+    """The documented order is the routes first, then the EnvoyFilter. At a share of 0, only the filter is removed."""
     async with parts(tmp_path, CLUSTERS[role]) as among:
         under_test = mesh(role, control_planes, tmp_path, among)
         documents = under_test.with_glidepath()

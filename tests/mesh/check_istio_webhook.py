@@ -29,7 +29,7 @@ DENIED = 'admission webhook "rev.validation.istio.io" denied the request'
 
 @pytest.fixture(scope="module")
 def server(control_planes: ControlPlanes, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubernetes]:
-    """An API server that asks Istio's webhook."""
+    """Run an API server that calls Istio's webhook."""
     folders = tmp_path_factory.mktemp("kubernetes"), tmp_path_factory.mktemp("webhook")
     with kubernetes(control_planes, folders[0]) as running, istio_webhook(running, folders[1]):
         yield running
@@ -71,7 +71,7 @@ def test_the_webhook_accepts_the_rendered_examples(server: Kubernetes) -> None:
 
 
 def test_the_webhook_refuses_a_message_without_a_type(server: Kubernetes, tmp_path: Path) -> None:
-    """The API server alone accepts it, so this refusal shows that the webhook is called."""
+    """The API server alone accepts such a message, so this refusal shows that the webhook is called."""
     documents = deepcopy(rendered(tmp_path, "gateway", *ROUTES["url"]))
     (one,) = [one for one in documents if one["kind"] == "EnvoyFilter"]
     one["spec"]["configPatches"][-1]["patch"]["value"]["typed_per_filter_config"]["x"] = {"no": "type"}

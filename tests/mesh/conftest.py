@@ -19,7 +19,7 @@ def control_planes() -> ControlPlanes:
 
 @pytest.fixture
 def many_files() -> Iterator[None]:
-    """Let this process open as many sockets as it may: it holds the clients' ends and the backend's."""
+    """Raise the limit of this process's open files: it holds the sockets of all clients and of the backend."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard < 3 * STREAMS:
         pytest.skip(f"this user may open only {hard} files")

@@ -26,7 +26,10 @@ _STATUS = re.compile(r"Got new status for (\w+)\n(.*?)\n\t(?=\{)", re.S)
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Settings of Envoy Gateway. ``patches``: whether EnvoyPatchPolicies are enabled, which they are not by default."""
+    """Settings of Envoy Gateway.
+
+    ``patches``: whether EnvoyPatchPolicies are enabled; Envoy Gateway disables them by default.
+    """
 
     patches: bool = True
     names_v2: bool = False

@@ -16,7 +16,7 @@ API_SERVER = (16379, 16380, 16443)
 
 
 def wait_until_free(ports: Sequence[int], within: float = 20) -> None:
-    """Wait until nothing listens on ``ports``: a server of the test before may still be ending.
+    """Wait until nothing listens on ``ports``: a server of the previous test may still be stopping.
 
     Raises AssertionError with the taken ports after ``within`` seconds.
     """

@@ -189,7 +189,7 @@ def _node(role: Role) -> dict[str, Any]:
 
 
 def refusals(programs: ControlPlanes, folder: Path, documents: Sequence[Any]) -> list[str]:
-    """Return the errors that the validation of Istio's webhook finds in ``documents``; nothing if all are valid.
+    """Return the errors that the validation of Istio's webhook finds in ``documents``; [] if all are valid.
 
     istiod validates the files at its start. If they are valid, it exits because it finds no cluster.
     """

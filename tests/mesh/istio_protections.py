@@ -39,7 +39,7 @@ def _resource(group: str, kind: str, spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def _denied(scope: Scope, **other_than: Any) -> dict[str, Any]:
-    """Return an AuthorizationPolicy that denies the requests that meet the negative conditions ``other_than``."""
+    """Return an AuthorizationPolicy that denies requests by negative conditions, such as ``notValues`` of a header."""
     rule: dict[str, Any] = dict(other_than)
     if scope == "route":
         rule["to"] = [{"operation": {"paths": [f"{PREFIX}/*"]}}]
@@ -75,7 +75,7 @@ def _authentication() -> dict[str, Any]:
 
 
 def _authorizer(scope: Scope, port: int) -> Protection:
-    """Return ext_authz by an EnvoyFilter of the user's.
+    """Return the protection by ext_authz, which an EnvoyFilter of the user adds.
 
     ``port``: the port of a server that allows requests with x-pass: yes.
     """

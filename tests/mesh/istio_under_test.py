@@ -30,7 +30,7 @@ Request = tuple[str, str, dict[str, str], bytes]
 
 @dataclass(frozen=True, slots=True)
 class Mesh:
-    """The parts for a test of one kind of proxies. ``service``: the user's own VirtualService, None for a sidecar."""
+    """The parts for a test of one kind of proxy. ``service``: the user's own VirtualService, None for a sidecar."""
 
     role: Role
     programs: ControlPlanes

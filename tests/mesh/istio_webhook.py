@@ -1,4 +1,4 @@
-"""Istio's own validating webhook at a real API server: Istio's program serves it, and the server calls it."""
+"""Istio's own validating webhook: Istio's program serves the webhook, and a real API server calls it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _HOST = "localhost"
 
 @contextmanager
 def istio_webhook(server: Kubernetes, folder: Path) -> Iterator[Child]:
-    """Let Istio validate all of its resources that ``server`` gets, until the block ends."""
+    """Let Istio validate all Istio resources that ``server`` gets, until the block ends."""
     folder.mkdir(parents=True, exist_ok=True)
     key, certificate = make_certificate(folder, _HOST)
     authority = Path(shutil.copy(certificate, folder / "authority.pem"))  # Istio watches no file twice

@@ -41,7 +41,7 @@ async def _steer(config: Config, percent: float, actuator: RtdsActuator) -> None
 
 
 async def check_the_lease(config: Config, caller: Caller) -> None:
-    """Check that the user's own route serves all requests while the split has no lease: before it and after it."""
+    """Check that the user's own route serves all requests before the split has a lease, and after its end."""
 
     async def served_by(*wanted: str) -> bool:
         return set(backends(await caller.ask(10))) == set(wanted)

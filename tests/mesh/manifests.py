@@ -1,4 +1,4 @@
-"""Kubernetes resources as text for programs in Go, whose YAML reader reads some unquoted strings as numbers."""
+"""Kubernetes resources as text for programs in Go, whose YAML parser reads some unquoted strings as numbers."""
 
 from __future__ import annotations
 

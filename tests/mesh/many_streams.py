@@ -1,4 +1,4 @@
-"""Two thousand answers that are open at a time: within the limits of the user's own route."""
+"""Two thousand answers that are open at the same time, within the limits of the user's own route."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def with_account(programs: ControlPlanes, folder: Path) -> Iterator[Kubernetes]:
 
 
 def connection(server: Kubernetes, folder: Path) -> dict[str, str]:
-    """Return the scorer's settings of the connection: a token of its account, written into ``folder``."""
+    """Return the settings of the scorer's connection. The token of its account is in a file in ``folder``."""
     token = folder / "token"
     token.write_text(server.kubectl("create", "token", "glidepath-scorer", "-n", "glidepath").stdout)
     certificate = server.folder / "certs" / "apiserver.crt"

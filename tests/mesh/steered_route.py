@@ -70,8 +70,8 @@ def configured(
 class Bridge:
     """Copies the HTTPRoute to Envoy Gateway's file, and its status to the API server. ``others``: the other resources.
 
-    A file has no generations, so Envoy Gateway's conditions have none. They get the generation that it has processed,
-    as on a cluster.
+    A file has no generations, so Envoy Gateway's conditions have none. The bridge adds the generation that Envoy
+    Gateway has processed, as on a cluster.
     """
 
     server: ApiServer
@@ -154,7 +154,7 @@ class Steered:
         return least <= backends(seen)["vllm"] <= most
 
     async def stands(self, phase: str, percent: float, confirmed: int = 2) -> float:
-        """Wait until the status shows this phase and share; return the seconds.
+        """Wait until the status shows this phase and share; return the seconds that this took.
 
         ``confirmed``: the number of places that must have confirmed it; 2: the rule and the Gateway.
         """
@@ -258,7 +258,7 @@ async def _check_the_rollback(under_test: Steered) -> str:
 
 
 async def check_the_adoption(under_test: Steered) -> None:
-    """Weights that a person sets are adopted and stay, and traffic follows them."""
+    """Check that the weights that a person sets are adopted and stay, and that traffic follows them."""
     client, route = under_test.client, under_test.route
     await under_test.stands("shadow", 0)
     await client.order(CommandKind.PROMOTE)
@@ -276,7 +276,7 @@ async def check_the_adoption(under_test: Steered) -> None:
 
 
 async def check_a_candidate_that_is_not_served(under_test: Steered) -> None:
-    """The baseline continues to serve, and no step is taken, because the Gateway does not serve the candidate."""
+    """Check that the baseline continues to serve, without a step, if the Gateway does not serve the candidate."""
     client = under_test.client
     await under_test.stands("shadow", 0, confirmed=1)
     await client.score(0.95)

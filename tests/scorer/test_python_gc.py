@@ -13,7 +13,7 @@ from scorer.python_gc import limit_garbage_collection
 
 @pytest.fixture
 def collections() -> Iterator[list[int]]:
-    """The generations that were collected, after the scorer's setup."""
+    """Yield a list that gets the generation of each collection after the scorer's setup."""
     before, seen = gc.get_threshold(), []
 
     def note(phase: str, info: dict[str, Any]) -> None:

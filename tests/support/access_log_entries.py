@@ -82,7 +82,7 @@ def shadow(*args: object, backend: str = "onprem", **kwargs: object) -> RequestO
 
 
 def rescue(*args: object, **kwargs: object) -> RequestOutcome:
-    """Return the outcome of a request that the split sent to the candidate and the baseline's cluster answered."""
+    """Return the outcome of a request that the split sent to the candidate and that the baseline answered."""
     return live("cloud", *args, chosen=FALLBACK, **kwargs)
 
 

@@ -92,7 +92,7 @@ def _pair(group: Mapping[str, Any], case: Mapping[str, Any]) -> TextPair:
     """Build a pair from its case.
 
     The group's ``text`` is inserted for ``{text}`` in ``left`` and ``right`` and for a missing side. The case's
-    ``replace`` changes it on the right side. If there is a ``language``, both sides are put into a code block. The
+    ``replace`` changes the right side. If there is a ``language``, both sides are put into a code block. The
     group's ``context`` surrounds both sides.
     """
     text = group.get("text", "")

@@ -152,7 +152,7 @@ async def _store_log(redis: Any, flagged: list[str], now: int) -> None:
 
 
 async def store_history(redis: Any, share: float = 0.9) -> None:
-    """Fill ``share`` of each level of the history of ``chat``, with steps, a slow time, a daily wave and a gap."""
+    """Fill ``share`` of each level of the history of ``chat``, with steps, a slow period, a daily wave and a gap."""
     rng, now, keys = random.Random(5), unix_ms(), WorkloadKeys("chat")
     for level in LEVELS:
         count = int(level.kept * share)

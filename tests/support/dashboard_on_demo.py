@@ -190,7 +190,7 @@ def _full_share_at(shown: list[ShownPanel]) -> float:
 
 
 def _rows(one: ShownPanel, moment: float) -> list[list[str]]:
-    """Return the rows of a table at ``moment``: a head, and a row for each set of labels."""
+    """Return the rows of a table at ``moment``: a header, and a row for each set of labels."""
     if one.panel.form != "table":
         return []
     columns = [query.legend for query in one.panel.queries]

@@ -19,7 +19,8 @@ class Collector:
 
     - ``entries``: name of the log → its entries
     - ``streams``: the ext_proc messages of each stream; ``metadata``: the metadata of each stream
-    - ``ends_streams``: whether to end a stream when the answer is complete, as extproc does; ``ended`` counts these
+    - ``ends_streams``: whether to end a stream when the answer is complete, as extproc does
+    - ``ended``: how many streams it has ended
     """
 
     socket: Path

@@ -42,7 +42,7 @@ workloads:
 
 @asynccontextmanager
 async def running_worker(config: Config) -> AsyncIterator[tuple[ExtprocWorker, grpc.aio.Channel]]:
-    """Run a worker in this event loop, and yield it with a gRPC channel to it. Drain it at the end."""
+    """Run a worker in this event loop. Yield the worker and a gRPC channel to it, and drain the worker at the end."""
     worker = ExtprocWorker(config, WorkerAddresses.of(config, 0))
     async with asyncio.TaskGroup() as tasks:
         task = tasks.create_task(worker.run())

@@ -1,4 +1,4 @@
-"""Ping an HTTP/2 server as Envoy's keep-alive does, without the time between the pings."""
+"""Ping an HTTP/2 server as Envoy's keep-alive does, but without waiting between the pings."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class Observed:
 
 
 def run_isolated(folder: Path, command: Sequence[str], cwd: Path, timeout: float = 180) -> Observed:
-    """Run the command. Skip the test if this machine allows no namespaces. ``folder``: is created for the view."""
+    """Run the command. Skip the test if this machine allows no namespaces. ``folder``: where to create the view."""
     folder.mkdir()
     line = [sys.executable, "-m", "tests.support.isolated_program", str(folder), *command]
     env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}  # Python's own cache is no file of the program

@@ -29,7 +29,7 @@ class PatchTestError(Exception):
 
 @dataclass
 class ApiServer:
-    """The server. ``faults``: wrong answers, each to be given once. ``on_patch`` runs before a patch is applied."""
+    """The server. ``faults``: wrong answers, each given once. ``on_patch`` runs before a patch is applied."""
 
     url: str
     routes: dict[tuple[str, str], Json] = field(default_factory=dict)

@@ -45,7 +45,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """``parts``: the pieces of the body. A stream sends each by itself."""
+    """A reply. ``parts``: the pieces of its body, each of which a stream sends by itself."""
 
     parts: Sequence[bytes]
     content_type: str = "application/json"
@@ -57,7 +57,7 @@ def json_reply(body: Any, status: int = 200) -> Reply:
 
 
 class RecordingApi(ApiBackend):
-    """Answers equal requests alike, by ``reply``. ``inference``: the number of inference calls so far."""
+    """An API that answers equal requests alike, by ``reply``. ``inference``: the number of inference calls so far."""
 
     def __init__(self, reply: Callable[[Asked], Reply]) -> None:
         super().__init__({}, {})

@@ -62,7 +62,7 @@ class SteeringClient:
         """Send a flush of the present step.
 
         The leader knows Redis' clock only to within LIKELY_MS. So a flush from the first moments of a step may count
-        for the step before. To avoid this, the method waits until these moments are over.
+        for the previous step. To avoid this, the method waits until these moments are over.
         """
         await eventually(self._first_moments_are_over)
         self.seq += 1

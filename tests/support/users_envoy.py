@@ -110,7 +110,7 @@ class UsersSetup:
 
     @property
     def served(self) -> set[str]:
-        """The names of the backends that have received a request."""
+        """Return the names of the backends that have received a request."""
         return {one.name for one in (self.theirs, self.onprem) if one.received}
 
 

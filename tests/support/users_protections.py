@@ -1,4 +1,4 @@
-"""Ways in which a user's Envoy refuses requests: the filter, its configuration for a place, and requests to try it."""
+"""Filters by which a user's Envoy refuses requests: their configuration for a place, and requests to try them."""
 
 from __future__ import annotations
 

@@ -13,10 +13,10 @@ async def eventually(
 ) -> float:
     """Poll ``condition`` and return the seconds until it is true. Raises AssertionError after ``within`` seconds.
 
-    ``what``: the condition in words, or a function that returns it with what was seen last.
+    ``what``: the condition in words, or a function that returns these words with the last observation.
 
-    The default is long because a busy machine may be twenty times as slow. Set a shorter time only in a test whose
-    wrong result would come later than that.
+    The default is long because a busy machine may be twenty times as slow. Set a shorter time only if a wrong
+    implementation would meet the condition too, but later.
     """
     began, pause = time.monotonic(), 0.001
     while True:

@@ -1,4 +1,4 @@
-"""FAULTY means that a key is given and its value is unknown: code that needs the value is stopped."""
+"""FAULTY stands for a value that is given but unknown. Code that needs the value stops with an error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each fault of a configuration gives one line of the error: file, line, key, value, allowed values."""
+"""Each fault of a configuration is one line of the error, with file, line, key, value and allowed values."""
 
 from __future__ import annotations
 

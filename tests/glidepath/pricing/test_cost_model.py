@@ -122,10 +122,10 @@ def test_a_migration_that_has_saved_its_cost_has_paid_off() -> None:
 
 
 def test_the_movable_share_equals_the_hand_computed_one() -> None:
-    """Of 200 copied requests, the candidate refused 10, and 30 more were longer than its context: 160 of 200 can move.
+    """The candidate refused 10 of 200 copies. 30 more requests were too long for its context and were not copied.
 
-    Of 1,000 requests, 900 are split and 100 are kept at the baseline by Envoy: 0.8261 · 0.9 = 74.35 %, where the share
-    of the copied requests is 1 - (10 + 30) / (200 + 30).
+    So 190 of 230 requests can move: 82.61 %. Envoy keeps 100 of 1,000 requests at the baseline, and splits 900:
+    82.61 % · 0.9 = 74.35 %.
     """
     found = movable_share(
         {"ineligible_context": 30, "pinned_store": 100},

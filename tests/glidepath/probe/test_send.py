@@ -22,7 +22,7 @@ REQUEST = ProbeRequest("/v1/chat/completions", b"{}", "Who?")
 
 @asynccontextmanager
 async def listener(digests: Mapping[str, str]) -> AsyncIterator[str]:
-    """Serve a shadow listener that answers with these digests, by backend, and yield its address."""
+    """Serve a shadow listener that answers with the digest of each backend, and yield its address."""
 
     async def answer(request: web.Request) -> web.Response:
         served = digests.get(request.headers[envoy_names.HEADER_TARGET])

@@ -12,7 +12,7 @@ from glidepath.telemetry.bounded_export import BoundedExport, QueueLimits
 
 
 class Exporter:
-    """Takes batches while ``open`` is set. ``accepts``: its result for a batch; None: it raises an error."""
+    """An exporter that takes batches while ``open`` is set. ``accepts``: its result for a batch; None: an error."""
 
     def __init__(self, *, is_open: bool = True, accepts: bool | None = True) -> None:
         self.open, self.entered, self.accepts = threading.Event(), threading.Event(), accepts

@@ -1,4 +1,4 @@
-"""The CLI's entry point: help lines, and the exit if standard output cannot be written."""
+"""The CLI's entry point: help lines, and the exit status if standard output cannot be written."""
 
 from __future__ import annotations
 

@@ -1,5 +1,3 @@
-"""Tests of `glidepath inventory`."""
-
 from __future__ import annotations
 
 import asyncio

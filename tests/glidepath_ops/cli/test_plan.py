@@ -1,5 +1,3 @@
-"""Tests of `glidepath plan`."""
-
 from __future__ import annotations
 
 import json

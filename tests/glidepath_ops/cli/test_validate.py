@@ -20,7 +20,7 @@ JUDGED = "    scoring: {verifier: {command: [verify]}}\n"  # so that a gate tell
 
 
 def validate(path: Path, text: str) -> tuple[int, str]:
-    """Return the exit status and standard error; a GlidepathError is raised."""
+    """Return the exit status and standard error. Raises the GlidepathError of the command."""
     path.write_text(CHAT_CONFIG + text)
     done = CliRunner().invoke(build_app("validate"), ["validate", "-c", str(path)], catch_exceptions=False)
     return done.exit_code, done.stderr

@@ -1,4 +1,4 @@
-"""Commands by the API: the persons who may send them, the entries in the log, and the text of a refusal."""
+"""Commands sent to the API: the persons who may send them, the entries in the log, and the text of a refusal."""
 
 from __future__ import annotations
 

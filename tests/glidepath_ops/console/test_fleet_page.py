@@ -1,4 +1,4 @@
-"""The first page: its table, the persons who see buttons, and the headers of every answer."""
+"""The page of the fleet: its table, the persons who see buttons, and the headers of every answer."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ PRICES = price_table(BackendPrice(input=2, output=8))
 
 
 def said(**answers: int) -> str:
-    """Return the text about the baseline's tokens. ``answers``: source of token counts → answers."""
+    """Return the text about the baseline's tokens. ``answers``: source of token counts → number."""
     usage = tuple(TokenUsage(10, answers=number, source=TokenSource(name)) for name, number in answers.items())
     traffic = WorkloadTraffic("chat", "cloud", "own", 0, 1000, SideTraffic(Sent(20, 0, usage)), baseline_prices=PRICES)
     return next(

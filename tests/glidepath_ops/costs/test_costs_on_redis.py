@@ -143,7 +143,7 @@ async def test_without_a_history_this_is_said(file: Path, redis_client: Any) -> 
 
 
 async def test_the_run_rate_is_that_of_the_last_week(file: Path, redis_client: Any) -> None:
-    """Two weeks ago the workload had ten times the traffic; a month from now costs ten times less."""
+    """Two weeks ago, the traffic was ten times as high as in the last week."""
     recorder, now = HistoryRecorder(redis_client, CollectorRegistry()), unix_ms()
     times = range(now - 2 * RATE_MS, now + HALF_HOUR_MS, HALF_HOUR_MS)
     for at in times:

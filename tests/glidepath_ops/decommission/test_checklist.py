@@ -25,7 +25,7 @@ NOW_MS = 100 * DAY_MS
 
 
 def configured(**sections: Any) -> Config:
-    """Return a configuration in which two workloads leave ``cloud`` and chat comes after batch."""
+    """Return a configuration in which two workloads leave ``cloud``: first batch, then chat."""
     sides = {"baseline": "cloud", "candidate": "onprem"}
     data: dict[str, Any] = {
         "backends": {

@@ -1,5 +1,3 @@
-"""Tests of the display of the demo's progress."""
-
 from __future__ import annotations
 
 import io

@@ -1,5 +1,3 @@
-"""Tests of the demo's summary."""
-
 from __future__ import annotations
 
 import json

@@ -86,7 +86,7 @@ def test_each_workload_has_one_route_that_captures_a_sample_by_a_runtime_key(val
 
 
 def test_each_per_route_message_is_of_a_filter_that_the_chain_has(valid_yaml: str) -> None:
-    """No message is wrapped in a FilterConfig, whose empty Any a control plane refuses."""
+    """No message is wrapped in a FilterConfig, because a control plane refuses its empty Any."""
     bootstrap = render_bootstrap(changed_config(valid_yaml))
     chain = {one["name"] for one in manager(bootstrap, 0)["http_filters"]}
     weighted = routes(bootstrap, 0)[0]["route"]["weighted_clusters"]["clusters"][0]

@@ -1,4 +1,4 @@
-"""Tests of the check by a real Envoy, which prevents a change only if Envoy accepted the file before."""
+"""A real Envoy checks a changed bootstrap. The check prevents a change only if Envoy accepted the file before."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of the effect of the header rules of a user's route on a request header."""
+"""The value that the header rules of a user's route give to a request header."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of YAML insertions: the data has them, no other byte changes, and removing restores the text."""
+"""Tests of YAML insertions: the data has the new items, no other byte changes, and removing restores the text."""
 
 from __future__ import annotations
 

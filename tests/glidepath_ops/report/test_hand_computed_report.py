@@ -33,7 +33,10 @@ def sent(requests: int) -> Sent:
 
 
 def report() -> str:
-    """Two days: in each hour, each side serves 100 requests and gets 10 copies. Of 1,000 requests, 100 need state."""
+    """Return the report of two days.
+
+    In each hour, each side serves 100 requests and gets 10 copies. Of 1,000 requests, 100 need state.
+    """
     config = parse_config(CONFIG)
     side = SidePoint(traffic=SideTraffic(sent(100), sent(10)))
     points = [HistoryPoint(T0 + hour * HOUR_MS, 3600, 50.0, "baking", side, side) for hour in range(48)]

@@ -14,7 +14,7 @@ from tests.support.waiting import eventually
 
 
 def migrated(config: Config, budget: dict[str, Any], redis_url: str | None = None) -> Config:
-    """Send all traffic to the candidate; its requests are copied to the paid baseline, within the budget."""
+    """Return the configuration with all traffic at the candidate, copied within a budget to the paid baseline."""
     data = config.model_dump(mode="json", exclude_unset=True, by_alias=True)
     data["backends"]["cloud"]["price"] = {
         "input": 1_000_000,
@@ -80,7 +80,7 @@ async def _counted(system: System, requests: int) -> bool:
 
 
 async def _accounted(system: System, cloud: Recorder, total: int) -> bool:
-    """Return whether each request has become a pair or is counted as shed by the budget."""
+    """Return whether each request has become a pair, or is counted as not copied because of the budget."""
     coverage = await system.coverage()
     paired = coverage.get("paired", 0)
     return paired == len(cloud.received) and paired + coverage.get("shed_budget", 0) == total

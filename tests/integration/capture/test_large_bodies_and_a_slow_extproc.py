@@ -43,7 +43,7 @@ def never_reading(path: Path) -> Iterator[None]:
 
 @contextmanager
 def reading_a_byte_a_second(path: Path) -> Iterator[None]:
-    """Listen as an HTTP/2 server that grants the largest windows, and reads one byte a second of each connection."""
+    """Listen as an HTTP/2 server that grants the largest windows, and reads one byte a second from each connection."""
     stop, connections = threading.Event(), list[socket.socket]()
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(path))

@@ -1,4 +1,4 @@
-"""The telemetry that a collector gets about a request through Envoy, extproc and the scorer; a collector that hangs."""
+"""The telemetry about a request through Envoy, extproc and the scorer, with a collector that works or hangs."""
 
 from __future__ import annotations
 

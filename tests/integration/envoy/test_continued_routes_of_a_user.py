@@ -72,7 +72,7 @@ async def test_at_a_share_of_zero_the_users_backend_gets_the_same_bytes_of_heade
 
 
 async def _many_requests(setup: UsersSetup) -> None:
-    """Send two requests of the workload, then others: other methods, other paths."""
+    """Send two requests of the workload, then requests with other methods and with other paths."""
     await _send(setup, "POST", PATH, {"x-team": "red", "x-secret-of-client": "s"})
     await _send(setup, "POST", PATH + "?a=%20b", {"authorization": "Bearer x"})
     for method in ("GET", "OPTIONS", "PUT", "DELETE"):

@@ -1,4 +1,4 @@
-"""The limit for the first byte holds for streams; other answers have a limit of their own: a real Envoy."""
+"""Streams have a time limit for the first byte, and other answers have a longer one: a real Envoy."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ HOLD_S = 8.0  # how long each answer waits, so that all of them are open at the 
 
 @pytest.fixture(autouse=True)
 def many_files() -> Iterator[None]:
-    """Let this process open as many sockets as it may: it holds the clients' ends and the backend's."""
+    """Raise the limit of this process's open files: it holds the sockets of all clients and of the backend."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard < 3 * STREAMS:
         pytest.skip(f"this user may open only {hard} files")

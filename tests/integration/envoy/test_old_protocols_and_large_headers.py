@@ -51,7 +51,7 @@ async def test_the_limits_on_headers_are_the_configured_ones(tmp_path: Path) -> 
 
 
 class _Infer(grpc.GenericRpcHandler):
-    """Answers each call with the received message and the name of the backend."""
+    """A gRPC service that answers each call with the received message and the name of the backend."""
 
     def __init__(self, name: str) -> None:
         self._name = name

@@ -1,6 +1,6 @@
 """Glidepath is removed from a user's Envoy under load, as docs/how-to/upgrade-and-uninstall.md says: no client notices.
 
-The share goes back to 0 %, the bootstrap gets its former text, and Envoy restarts hot with it.
+The share goes back to 0 %, the bootstrap gets its former text, and Envoy makes a hot restart with it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ QUESTION = {"model": "any", "messages": [{"role": "user", "content": "Who are yo
 
 
 def envoy(setup: UsersSetup, text: str, epoch: int) -> Child:
-    """Start Envoy with this bootstrap, as the successor of the Envoy of the epoch before."""
+    """Start Envoy with this bootstrap, as the successor of the Envoy of the previous epoch."""
     bootstrap = setup.folder / f"envoy-{epoch}.yaml"
     bootstrap.write_text(text)
     port = setup.live.rpartition(":")[2]

@@ -32,7 +32,7 @@ async def outcomes(setup: EnvoySetup, number: int) -> list[RequestOutcome]:
 
 
 def evidence_of(seen: list[RequestOutcome], times: int) -> Evidence:
-    """Return the evidence of a step in which each of the outcomes came ``times`` times, in many flushes."""
+    """Return the evidence of a step in which each of the outcomes occurs ``times`` times, in many flushes."""
     evidence, counters = fresh_evidence(50), TrafficCounters()
     for flush in range(times):
         for outcome in seen:

@@ -1,4 +1,4 @@
-"""Tests of a fallback between two clusters of the user's, in a real Envoy: the candidate through an internal hop."""
+"""Tests of a fallback between two clusters of the user's. A real Envoy reaches the candidate by an internal hop."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ async def answered(setup: EnvoySetup, body: Any) -> tuple[int, dict[str, str], b
 
 @pytest.mark.parametrize("behaviour", ["json", "sse", "status"])
 async def test_the_hop_changes_nothing_in_a_request_or_an_answer(tmp_path: Path, behaviour: str) -> None:
-    """Compare requests and answers with a fallback, which needs the hop, with those without one, which does not."""
+    """Only a fallback needs the hop. Compare requests and answers with a fallback and without it."""
     seen = []
     for fallback in (False, True):
         folder = tmp_path / str(fallback)

@@ -1,4 +1,4 @@
-"""Tests that a path that a backend may interpret differently from Envoy is routed as before Glidepath was inserted."""
+"""Paths that a backend may interpret differently from Envoy are routed as before Glidepath was inserted."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ BIG = {**BODY, "padding": "x" * 3_000_000}
 
 @pytest.fixture
 def binary(request: pytest.FixtureRequest) -> Path:
-    """The Envoy of the version that is the test's parameter."""
+    """Return the Envoy binary of the version that is the test's parameter."""
     version: str = request.param
     if version != installed_version() and not request.config.getoption("--envoy-versions"):
         pytest.skip("only make test-envoy-versions runs other versions than the installed one")
@@ -58,7 +58,7 @@ each_version = pytest.mark.parametrize("binary", WHEELS, indirect=True)
 
 @pytest.fixture
 def envoy(request: pytest.FixtureRequest) -> dict[str, Any]:
-    """The section ``envoy`` of a configuration for the Envoy of the test: 1.36 needs its own form."""
+    """Return the section ``envoy`` of a configuration for the Envoy of the test: 1.36 needs its own form."""
     version: str = request.node.callspec.params["binary"]
     return {"version": "1.36"} if version.startswith("1.36.") else {}
 

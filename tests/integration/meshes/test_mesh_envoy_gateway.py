@@ -1,4 +1,4 @@
-"""Tests of the resources for Envoy Gateway, applied to its generated configuration, in a real Envoy.
+"""Tests of the resources for Envoy Gateway, in a real Envoy with the configuration that Envoy Gateway generates.
 
 ``make test-mesh`` tests them on the real Envoy Gateway.
 """

@@ -1,4 +1,4 @@
-"""The kinds of calls that the openai client offers: the name of each → the call, a function of a client."""
+"""The kinds of calls that the openai client offers: name → call, which is a function of a client."""
 
 from __future__ import annotations
 

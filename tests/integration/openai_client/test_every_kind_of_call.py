@@ -132,7 +132,7 @@ async def _paired(system: System) -> bool:
 
 
 async def _check_clients_that_leave(calls: Calls) -> None:
-    """A client's abort is not counted as an error."""
+    """Check that a client's abort is not counted as an error."""
     assert (await calls.same(chat(messages=user("slow"), timeout=0.3)))[-1] == "APITimeoutError"
 
     async def all_counted() -> bool:

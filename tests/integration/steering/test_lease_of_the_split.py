@@ -54,7 +54,7 @@ class NamedBackend:
 
 @dataclass(frozen=True, slots=True)
 class Lab:
-    """A real Envoy, two backends that answer with their name, and the file of the scorers."""
+    """A real Envoy, two backends that answer with their name, and the scorers' configuration file."""
 
     envoy: RunningEnvoy
     file: Path

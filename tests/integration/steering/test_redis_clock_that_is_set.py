@@ -49,7 +49,7 @@ workloads:
 
 @dataclass(slots=True)
 class Baking:
-    """The workload chat, which bakes at 5 % for 59 minutes and has all its evidence."""
+    """The workload chat, which has been at 5 % for 59 minutes and has all the evidence that it needs."""
 
     redis: RedisClient
     clock: FakedClock | ReplacedClock
@@ -99,7 +99,7 @@ class Baking:
 def redis_and_clock(
     request: pytest.FixtureRequest, tmp_path: Path, redis_url: str
 ) -> Iterator[tuple[str, FakedClock | ReplacedClock]]:
-    """The URL of a Redis, and its clock."""
+    """Yield the URL of a Redis, and the clock of this Redis."""
     if request.param == "replaced":
         yield redis_url, ReplacedClock()
         return

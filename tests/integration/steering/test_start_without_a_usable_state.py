@@ -111,7 +111,7 @@ async def log(redis: RedisClient) -> list[Decision]:
 
 
 async def answered(redis: RedisClient, command: Command) -> Decision:
-    """Send the command and wait for its answer; by then, all earlier entries have been read."""
+    """Send the command, and return its answer. By then, the leader has read all earlier entries."""
     entry = (await redis.xadd(KEYS.commands, {"c": to_json(command)})).decode()
 
     async def found() -> list[Decision]:

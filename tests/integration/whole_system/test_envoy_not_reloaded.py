@@ -1,4 +1,4 @@
-"""The model in the file changes and the scorer restarts, but Envoy still serves the old model: no evidence."""
+"""A scorer restarts with another model in its file. Requests that Envoy sends to the old model are no evidence."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ MOST_ERRORS = 40
 
 
 class Clients:
-    """Clients that send requests at a fixed rate, and leave after TIMEOUT_S without an answer."""
+    """Clients that send requests at a fixed rate, and disconnect after TIMEOUT_S without an answer."""
 
     def __init__(self, system: System) -> None:
         self._system = system

@@ -1,4 +1,4 @@
-"""A busy user whose answers take longer is served by the candidate: the live latencies differ, the sides are equal.
+"""The candidate serves a busy user with long answers: the live latencies differ, although the sides are equal.
 
 The gate compares the two copies of one request, passes, and names its basis.
 """

@@ -89,7 +89,7 @@ async def says(client: SteeringClient, words: str) -> bool:
 async def assert_unmatched_requests_reach_the_baseline_unchanged(
     http: aiohttp.ClientSession, url: str, cloud: Recorder, onprem: Recorder
 ) -> None:
-    """Send requests that match no workload: the default backend gets them unchanged at any weights."""
+    """Check that the default backend gets requests that match no workload, unchanged, at any weights."""
     for _ in range(10):
         headers = {"authorization": "Bearer mine", "x-odd": "kept"}
         async with http.put(URL(f"{url}/files/a?b=c%2F", encoded=True), data=b"\x00raw", headers=headers) as response:

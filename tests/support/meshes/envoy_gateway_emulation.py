@@ -264,7 +264,7 @@ def of_kind(resources: list[Json], kind: str) -> list[Json]:
 
 
 def translate(http_routes: list[Json], port: int, backends: Mapping[str, Json], tls_chain: bool = False) -> Xds:
-    """Return the xDS of the Gateway's listener ``http``. ``backends``: the endpoint of each backendRef, by its name."""
+    """Return the xDS of the Gateway's listener ``http``. ``backends``: name of a backendRef → its endpoint."""
     name = "default/eg/http"
     routes = [one for route in http_routes for one in _generated(route)]
     routes.sort(key=_precedence, reverse=True)

@@ -68,7 +68,7 @@ def added(route: dict[str, Any]) -> list[tuple[str, str, str]]:
 
 
 def path_after(route: dict[str, Any], path: str) -> str:
-    """Return the path (without a query) that Envoy sends after a route's path condition and rewrite."""
+    """Return the path, without its query, that Envoy sends if ``route`` matches and rewrites ``path``."""
     match, action = route["match"], route["route"]
     if "prefix_rewrite" in action:
         matched = match.get("path") or match.get("path_separated_prefix") or match["prefix"]

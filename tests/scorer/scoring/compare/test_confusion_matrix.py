@@ -1,5 +1,3 @@
-"""The confusion matrix of class labels."""
-
 from __future__ import annotations
 
 import pytest

@@ -1,5 +1,3 @@
-"""The noise floor of a workload."""
-
 from __future__ import annotations
 
 from scorer.scoring.compare import NoiseFloor

@@ -13,7 +13,7 @@ from scorer.scoring.embed.onnx_engine import OnnxEmbedder
 
 
 def small_model(folder, pooling="mean", prefix="", drop=""):
-    """A BERT of one layer with random weights, and the tokenizer of MiniLM."""
+    """Write a BERT of one layer with random weights, and MiniLM's tokenizer."""
     from safetensors.numpy import save_file
 
     from scorer.scoring.embed.model_files import require_model

@@ -63,7 +63,7 @@ def test_a_byte_order_mark_is_ignored() -> None:
 
 
 class Endless(io.RawIOBase):
-    """One very long line. Records the largest size that was read at once."""
+    """A file with one very long line. It records the largest number of bytes that were requested at once."""
 
     def __init__(self, size: int) -> None:
         self.left, self.largest = size, 0

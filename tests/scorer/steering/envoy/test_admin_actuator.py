@@ -95,7 +95,7 @@ def test_a_quick_failure_does_not_raise_the_rate_of_readings_of_a_slow_envoy(
 
 
 def pace_after(*readings: tuple[float, bool]) -> float:
-    """Return the interval of further readings, in seconds. ``readings``: the duration in s, and whether it failed."""
+    """Return the seconds between readings. ``readings``: (duration in seconds, whether it failed) of each so far."""
     pace = CountPace()
     for took_s, failed in readings:
         pace.add(took_s, failed=failed)

@@ -45,7 +45,7 @@ class FakeClock:
 
 @dataclass
 class Layer:
-    """An Envoy's stream of one layer. ``leased``: the leases of the last message; ``ttl_s``: its time to live."""
+    """An Envoy's stream of one layer. ``leased``: the leases in the last message; ``ttl_s``: their time to live."""
 
     name: str
     leased: list[tuple[str, ...]] = field(default_factory=list)

@@ -23,7 +23,7 @@ NONE = [0] * 210
 
 
 def counted(bins: Bins) -> RequestCounts:
-    """Return the counted requests of these bins, in each of which the baseline answers as many requests."""
+    """Return the counted requests of these bins. In each bin, both sides have the same number of requests."""
     state, total = BurstState(), NO_REQUESTS
     for second, n, errors in bins:
         state, part = state.after(second, RequestCounts(c_n=n, c_errors=errors, c_unreachable=errors, b_n=n))

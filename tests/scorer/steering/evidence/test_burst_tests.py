@@ -16,7 +16,7 @@ Blocks = list[tuple[int, int, int, int]]  # errors and requests of the candidate
 
 
 def dependent_blocks(seed: int, own: float, base: float, n: int = 400) -> Blocks:
-    """Return blocks of 10 causes of 5 requests at the candidate and 20 at the baseline: a cause fails all 5 or none."""
+    """Return blocks of 10 causes at the candidate and 20 at the baseline. A cause is 5 requests: all fail, or none."""
     rng = np.random.default_rng(seed)
     candidate, baseline = 5 * rng.binomial(10, own, n), 5 * rng.binomial(20, base, n)
     return [(c, 50, b, 100) for c, b in zip(candidate.tolist(), baseline.tolist(), strict=True)]

@@ -1,4 +1,4 @@
-"""A candidate that hangs is noticed by the clients that leave it; clients that leave for their own reasons are not."""
+"""Clients that disconnect show that a candidate hangs. Clients that disconnect for their own reasons do not count."""
 
 from __future__ import annotations
 
@@ -34,9 +34,10 @@ def fold(evidence: Evidence, k: int, *sides: SideOutcomes) -> Evidence:
 
 
 def busy(evidence: Evidence, flushes: int, unanswered: list[float], *, both: bool = False, ms: float = 800) -> Evidence:
-    """Fold flushes in which the baseline answers six clients, and clients leave the candidate unanswered.
+    """Fold flushes in which the baseline answers six clients, and clients disconnect from the candidate.
 
-    ``both``: whether as many clients leave the baseline unanswered too.
+    ``unanswered``: how long each of these clients waited without an answer, in ms. ``both``: whether as many clients
+    disconnect from the baseline too.
     """
     for k in range(flushes):
         left = unanswered if both else []

@@ -278,7 +278,7 @@ def test_requests_that_both_sides_fail_do_not_excuse_a_broken_candidate() -> Non
 
 
 def test_failed_rescues_excuse_the_candidate_only_while_they_are_recent() -> None:
-    """Both fail, then rescues are answered: from then on the failures are the candidate's alone."""
+    """First, both sides fail. Then the baseline answers rescues again, so only the candidate still fails."""
     guard = error_cases.FastGuard(simulated_runs.DEFAULT_FAST_ALPHA, 0.95)
     for _ in range(30):
         guard.add(replace(BAD_ANSWER, rescues_failed=1))

@@ -1,4 +1,4 @@
-"""The budget for false decisions."""
+"""The gates of a workload: their limits, their actions, and their shares of alpha."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def exact(own: np.ndarray, base: np.ndarray, q: float, ratio: float) -> tuple[fl
 def test_evidence_on_buckets_is_never_more_than_on_the_values_with_a_limit_two_buckets_away(
     seed: int, slower: float, ratio: float, q: float, digits: int | None
 ) -> None:
-    """``digits``: the digits that rounding leaves of each latency, so that many in a bucket are equal; None: all."""
+    """``digits``: the digits to which latencies are rounded, so that many in a bucket are equal; None: not rounded."""
     rng = np.random.default_rng(seed)
     own, base = 100 * slower * rng.lognormal(0, 0.5, 200), 100 * rng.lognormal(0, 0.5, 500)
     if digits is not None:

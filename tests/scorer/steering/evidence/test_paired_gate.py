@@ -79,7 +79,7 @@ class Step:
         self.evidence.verdicts(self._at_ms)
 
     def copies(self, n: int, *, candidate: float, failing: float = 0.0, ending: Ending = Ending.COMPLETE) -> None:
-        """Add ``n`` requests of which each side got a copy. ``candidate``: the ratio of its latency to the baseline's.
+        """Add ``n`` requests of which each side got a copy. ``candidate``: its latency / the baseline's.
 
         ``failing``: the share of the candidate's copies that fail.
         """

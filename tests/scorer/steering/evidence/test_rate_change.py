@@ -1,4 +1,4 @@
-"""The test for a rise of Envoy's failures with a step: its e-value, its guarantee and its power."""
+"""The test of whether Envoy's failures rise with a step: its e-value, its guarantee and its power."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def test_a_wrong_split_does_not_hide_a_broken_candidate() -> None:
 
 
 def outage(n: int, start: int, end: int) -> Iterator[ReplayEvent]:
-    """Events of a healthy candidate in which all requests of both sides fail from event ``start`` to event ``end``."""
+    """Yield events of a healthy candidate. From event ``start`` to ``end``, all requests of both sides fail."""
     for index, event in enumerate(events(n)):
         failed = start <= index < end
         yield changed(event, ok=False, latency_ms=None, ttft_ms=None, agreement=None) if failed else event

@@ -1,5 +1,3 @@
-"""The guard of the split."""
-
 from __future__ import annotations
 
 import numpy as np

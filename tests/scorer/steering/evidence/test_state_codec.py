@@ -1,4 +1,4 @@
-"""The codec: the state of a part to JSON values and back, strictly."""
+"""The codec converts the state of a part to JSON values and back, and refuses what does not fit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Envoys whose outcomes do not arrive, and the candidates that fail by Envoy's own counters meanwhile."""
+"""Envoys whose outcomes do not arrive are blind. Envoy's own counters then show whether the candidate fails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The watch retreats without Redis, and announces what no tick can store."""
+"""The retreat watch works without Redis, and announces what no tick can store."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class FixedWatch:
 
 
 class Watched:
-    """One workload at 50 %, at one Envoy, that is watched."""
+    """One watched workload at 50 %, with one Envoy."""
 
     def __init__(self, report: CounterReport, **ramp: Any) -> None:
         self.chat = SteeredWorkload(CONFIG)

@@ -22,7 +22,7 @@ CANDIDATE, RETREAT = "glidepath.chat.weight.onprem-or-cloud", "glidepath.chat.re
 
 @pytest.fixture
 def chat() -> SteeredWorkload:
-    """The workload at 50 %."""
+    """Return the workload ``chat`` at 50 %."""
     workload = SteeredWorkload(CONFIG)
     workload.set_ramp(phase=Phase.BAKING, percent=50.0, entered_ms=1000)
     return workload

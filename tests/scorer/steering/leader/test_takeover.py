@@ -36,7 +36,7 @@ class StateOfAnOlderCheckout:
 
 @pytest.fixture
 async def restarted(valid_yaml: str) -> SteeredWorkload:
-    """The workload chat at the baseline, after its state was discarded."""
+    """Return the workload ``chat`` at the baseline, after its state was discarded."""
     chat = SteeredWorkload(parse_config(valid_yaml))
     chat.state = (await take_over(chat.spec, StateOfAnOlderCheckout(), clocks_at(1000))).state  # type: ignore[arg-type]
     return chat
@@ -44,7 +44,7 @@ async def restarted(valid_yaml: str) -> SteeredWorkload:
 
 @pytest.fixture
 def envoys(restarted: SteeredWorkload) -> MemoryActuator:
-    """Two Envoys with the weights of the discarded state; the second one cannot be read."""
+    """Return two Envoys with the weights of the discarded state. The second one cannot be read."""
     two = MemoryActuator(2)
     for envoy in two.runtime:
         two.set_runtime(envoy, old_weights(restarted))

@@ -54,7 +54,7 @@ def test_an_interval_contains_the_mean_whatever_the_order(scores: list[float]) -
 
 
 def test_the_interval_of_scores_that_rose_contains_their_mean() -> None:
-    """A candidate was replaced by a better one, and its last scores weigh more in a confidence sequence."""
+    """A better candidate replaced the first one. In a confidence sequence, the last scores weigh more."""
     low, high = mean_interval([0.7] * 500 + [0.97] * 8000)
     assert low < (0.7 * 500 + 0.97 * 8000) / 8500 < high
     assert high - low < 0.01

@@ -68,7 +68,7 @@ def test_a_ramp_with_passing_gates_takes_every_step_and_completes() -> None:
 
 
 def moved(state: RampState, inputs: TickInputs) -> tuple[RampState, list[str]]:
-    """Run a tick. The log entry about a gate that holds is left out."""
+    """Run a tick. Return the new state and the events, except the event of a gate that holds."""
     after, events = tick(state, inputs)
     return replace(after, holding_gates=()), [event for event in events if event != "gate_holds"]
 

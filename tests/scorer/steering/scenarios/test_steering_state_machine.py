@@ -1,7 +1,7 @@
 """Steering as a Hypothesis state machine: random orders of ticks, verdicts, overrides, commands, failures and leaders.
 
-Once everything has been reachable again for a few ticks, every Envoy serves exactly the share that the log shows as the
-last decision. A share rises only by proof or by a person's act. After an abort or a rollback without a later command
+Once everything has been reachable again for a few ticks, every Envoy serves exactly the share of the last decision in
+the log. A share rises only by proof or by a person's act. After an abort or a rollback without a later command
 or override, the candidate's weight is that of the rollback. No invalid value raises the share. The same is true if
 Envoys get their values by RTDS, with manual overrides above them, and if Redis was emptied meanwhile.
 """

@@ -63,7 +63,7 @@ class BrokenEvidence(ScriptedEvidence):
 
 
 class BrokenChat(ScriptedEvidenceKind):
-    """Evidence whose ticks raise. ``worse``: making fresh evidence raises too."""
+    """Evidence whose ticks raise. ``worse``: whether creating fresh evidence raises too."""
 
     def __init__(self, worse: bool = False) -> None:
         self.worse, self.made = worse, 0
@@ -103,7 +103,7 @@ class HeldLease:
 
 
 class MemorySteeringStore:
-    """A store in memory; ``waiting`` commands are returned once."""
+    """A store in memory. It returns the commands in ``waiting`` once."""
 
     def __init__(self, stored: Mapping[str, Any]) -> None:
         self.stored: Mapping[str, Any] = stored

@@ -1,5 +1,3 @@
-"""Embedding vectors."""
-
 import pytest
 
 from scorer.scoring.answers import UnusableReason

@@ -1,5 +1,3 @@
-"""Rankings and class labels."""
-
 import pytest
 
 from scorer.scoring.answers import UnusableReason

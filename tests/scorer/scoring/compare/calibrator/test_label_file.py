@@ -40,7 +40,7 @@ def test_a_judgement_has_three_forms(judgement: dict[str, Any], same: bool) -> N
 
 
 class Endless(io.RawIOBase):
-    """A line without an end. Records the largest number of bytes that were requested at once."""
+    """A file with one endless line. It records the largest number of bytes that were requested at once."""
 
     largest = 0
 

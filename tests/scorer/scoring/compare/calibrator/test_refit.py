@@ -17,7 +17,7 @@ BASE = shipped_weights()
 
 
 def labels(seed: int, n: int, by: str = "length") -> Examples:
-    """Pairs with random features, whose label depends on one feature that the shipped weights ignore."""
+    """Return pairs with random features, whose label depends on one feature that the shipped weights ignore."""
     rng = np.random.default_rng(seed)
     values = rng.random((n, len(NAMES)))
     values[:, NAMES.index("cosine")] = 0.9

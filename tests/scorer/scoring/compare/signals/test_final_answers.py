@@ -1,4 +1,4 @@
-"""The final answer of a text: the forms that are read, and other forms. The pairs are in cases/pairs."""
+"""The final answer of a text: the forms that are read, and similar forms that are not. The pairs are in cases/pairs."""
 
 from __future__ import annotations
 

@@ -1,5 +1,3 @@
-"""Validation against a JSON schema."""
-
 from __future__ import annotations
 
 import time

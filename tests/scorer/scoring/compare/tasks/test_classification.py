@@ -1,5 +1,3 @@
-"""Class labels."""
-
 from __future__ import annotations
 
 import pytest

@@ -1,5 +1,3 @@
-"""Embedding vectors of two models."""
-
 from __future__ import annotations
 
 import numpy as np

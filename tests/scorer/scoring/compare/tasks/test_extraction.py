@@ -1,5 +1,3 @@
-"""JSON answers."""
-
 from __future__ import annotations
 
 import json

@@ -1,5 +1,3 @@
-"""Rankings."""
-
 from __future__ import annotations
 
 import pytest

@@ -1,5 +1,3 @@
-"""Tool calls."""
-
 from __future__ import annotations
 
 import time

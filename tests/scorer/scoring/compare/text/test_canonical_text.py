@@ -1,5 +1,3 @@
-"""The canonical form of a text."""
-
 from __future__ import annotations
 
 import pytest

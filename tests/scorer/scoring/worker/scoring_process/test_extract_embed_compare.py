@@ -1,4 +1,4 @@
-"""Pairs become scores, or results without a score with the reason."""
+"""Pairs become scores, or results with the reason why there is no score."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A real scoring process: it dies, hangs, is cancelled, is spawned beforehand."""
+"""A real scoring process that dies, hangs, is cancelled, or is spawned before it is needed."""
 
 from __future__ import annotations
 

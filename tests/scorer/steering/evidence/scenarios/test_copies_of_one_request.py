@@ -1,4 +1,4 @@
-"""The guarantees of the gates on copies of one request, and ramps with users who differ, in few runs.
+"""The guarantees of the gates on copies of one request, and ramps with users whose latencies differ, in few runs.
 
 ``make bench-evidence`` has the same cases with 1,000 runs.
 """

@@ -1,4 +1,4 @@
-"""A candidate with standstills fails, although its delayed requests all end at once and then exceed the split."""
+"""A candidate with standstills fails, although its delayed requests then end all at once, above its share."""
 
 from __future__ import annotations
 

@@ -78,8 +78,8 @@ def test_a_restart_within_a_step_changes_nothing(steps: list[tuple[object, ...]]
 def _random_stream(seed: int, percent: float) -> list[Callable[[Evidence], object]]:
     """Return random operations on evidence: flushes, pairs, feedback and reads of verdicts, in any order.
 
-    The candidate's share jumps, the candidate stands still and recovers, and Envoy fails some requests, so that every
-    gate has evidence and both sides leave requests out.
+    The candidate's share jumps, the candidate stands still and recovers, and Envoy fails some requests. So every gate
+    has evidence, and requests of both sides are left out.
     """
     rng = np.random.default_rng(seed)
     done: list[Callable[[Evidence], object]] = []
@@ -113,7 +113,7 @@ def _random_stream(seed: int, percent: float) -> list[Callable[[Evidence], objec
 def test_evidence_that_is_stored_and_restored_again_and_again_never_differs(
     seed: int, percent: float, data: st.DataObject
 ) -> None:
-    """Restored evidence gives the same stored state and verdicts after every later event as evidence that stayed in
+    """After every later event, restored evidence has the same stored state and verdicts as evidence that stayed in
     memory.
     """
     workload, stream = workload_of(GATES), _random_stream(seed, percent)
