@@ -37,7 +37,7 @@ class Fleet:
         self.outcome_watch.look(readings, self.now_s)
 
     def serve(self, seconds: float, *, failing: bool = False, envoy: int = 0, arrived: bool = False) -> None:
-        """Let an Envoy end 100 requests/s, half of them at the candidate, for ``seconds``."""
+        """Let an Envoy complete 100 requests/s, half of them at the candidate, for ``seconds``."""
         for _ in range(round(seconds / POLL_S)):
             self.now_s += POLL_S
             values = self.values[envoy]
