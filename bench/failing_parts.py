@@ -2,7 +2,7 @@
 
 Envoy, extproc, Redis and the scorers are real. Clients send 50 requests/s, half of them to the candidate, without
 fallback, because a fallback hides errors. Then one part of Glidepath fails, and at the same moment the candidate. The
-table shows how many requests of clients failed in the ten seconds after that, and after how many seconds Envoy sent the
+table shows the number of failed requests of clients in the ten seconds after that, and the seconds until Envoy sent the
 candidate no more requests.
 """
 

@@ -25,7 +25,8 @@ AT_LIMIT = Requests(cases.LIMIT)
 JUMP = Requests(cases.LIMIT, drift=lambda part: 3.0 if part > 0.5 else 1.0)
 SLOWLY = Requests(cases.LIMIT, drift=lambda part: 3.0**part)
 COPIES_SLOWER = Requests(cases.LIMIT, copies_slower=1.2)
-# As the share grows, a user who waits four times as long moves to the candidate: no request of his has two copies then.
+# As the share grows, a user who waits four times as long moves to the candidate. Then none of the requests of this user
+# has two copies.
 USERS_MOVE = Requests(cases.LIMIT, heavy=lambda part: 0.3 if part < 0.5 else 0.0)
 
 

@@ -35,12 +35,12 @@ from scorer.scoring.compare.calibrator.ranking_figures import auc, calibration_e
 from scorer.scoring.embed import load_embedder
 
 OWN = "own changes"
-# Changes of form, which no weight weighs: the factors of the signals about form detect them.
+# Changes of form. No weight is learned for them: the factors of the signals of form detect them.
 _OF_FORM = {"loops", "template_leaks", "truncation", "refusal", "empty", "garbled", "wrong_language"}
 _BY_HAND = {"final_answer": 4.0, "length": 0.0}  # ADR 0215 says why these are not learned
 _COUNT = 300.0  # the number of pairs that each set counts as
 _SHRINK, _SHRINK_CONSTANT = 3.0, 0.3  # strengths of the penalties
-# The smallest spread of a feature. Labels of people must not move the weight of a feature freely that few pairs have.
+# The smallest spread of a feature. Labels of people must not freely move the weight of a feature that few pairs have.
 _LEAST_SPREAD = 0.1
 
 

@@ -7,7 +7,7 @@ import pytest
 from tests.support.dashboard_on_demo import ScrapedDemo, ShownPanel
 from tests.support.promtool import needs_prometheus
 
-# What does not happen in a demo: a rescue only if the candidate fails before its first byte in time, and so on.
+# Events that a demo may lack, such as a rescue: the candidate must fail before the first byte, and in time.
 MAY_BE_EMPTY = {
     "A side refuses",
     "Answered by Envoy itself",

@@ -373,7 +373,7 @@ def _lua_of_requests(body: bytes) -> None:
 
 
 def _document(body: bytes) -> dict[str, Any] | None:
-    """Return the body as a JSON object, or None if it is no object or repeats a key."""
+    """Return the body as a JSON object, or None if it is not an object or repeats a key."""
     try:
         found = json.loads(body.decode(), object_pairs_hook=_once)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""A process drains at the first signal that asks it to stop, also when its terminal closes."""
+"""A process drains at the first signal that asks it to stop, and when its terminal closes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading the two stored fields of a request's feedback, also if they are damaged."""
+"""Reading the two stored fields of a request's feedback, even if they are damaged."""
 
 from __future__ import annotations
 

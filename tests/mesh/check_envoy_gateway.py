@@ -86,7 +86,7 @@ async def check_the_fallback(among: Parts, caller: Caller) -> None:
 
 
 async def check_the_capture(among: Parts, caller: Caller) -> None:
-    # 100 % comes before 50 %, because all 200 streams are waited for there: none can arrive in the next round
+    # 100 % comes before 50 %: the test waits there for all 200 streams, so that none arrives in the next round
     for percent, least, most in ((0, 0, 0), (100, 200, 200), (50, 60, 140)):
         await among.shares.capture(percent)
         among.clear()

@@ -1,4 +1,4 @@
-"""Checks on each mesh for a workload with a sticky header: an empty header is no value."""
+"""Checks on each mesh for a workload with a sticky header: an empty header counts as missing."""
 
 from __future__ import annotations
 

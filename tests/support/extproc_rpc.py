@@ -116,7 +116,7 @@ async def stream(
 
 @dataclass(slots=True)
 class LogStream:
-    """One long access log stream, as each of Envoy's workers holds one."""
+    """One long access log stream, like that of a worker thread of Envoy."""
 
     call: Any
     node: str = ""

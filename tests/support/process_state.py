@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def is_running(pid: int) -> bool:
-    """Return False if there is no process ``pid``, or if it has ended and its parent has not yet waited for it."""
+    """Return whether the process ``pid`` runs. A zombie, which has ended but still has an entry, does not run."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:

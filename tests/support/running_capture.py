@@ -200,7 +200,7 @@ class RunningCapture:
         return total
 
     async def idle(self) -> bool:
-        """Return whether extproc has no stream, no body and no record that is not in Redis yet."""
+        """Return whether extproc has finished: no open stream, no held body, and no record that waits for Redis."""
         async with self.client.get(f"http://{self.processes.config.extproc.metrics}/metrics") as response:
             lines = (await response.text()).splitlines()
         held = tuple(f"glidepath_extproc_{name}" for name in ("streams", "memory_bytes", "buffer_pairs"))

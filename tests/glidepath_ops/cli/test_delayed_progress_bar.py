@@ -1,4 +1,4 @@
-"""The progress bar of slow commands, also during one long wait; it is never written to standard output."""
+"""The progress bar of slow commands, even during one long wait. It is never written to standard output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sticky headers on a user's Envoy with Glidepath inserted: an empty header is no value."""
+"""Sticky headers on a user's Envoy with Glidepath inserted: an empty header counts as missing."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def streamed(begin: Callable[[Clients], Any]) -> Call:
 
 
 def listed(begin: Call) -> Call:
-    """Return a call whose outcome is all items of a list, also if the client asks for it page by page."""
+    """Return a call whose outcome is all items of a list, even if the client asks for the list page by page."""
 
     async def call(client: Clients) -> Any:
         found = await begin(client)

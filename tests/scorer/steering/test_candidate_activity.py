@@ -1,4 +1,4 @@
-"""The times at which the candidate had requests, also after an idle time."""
+"""The periods in which the candidate had requests, and its idle times."""
 
 from __future__ import annotations
 

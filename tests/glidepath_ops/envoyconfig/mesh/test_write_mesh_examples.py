@@ -1,4 +1,4 @@
-"""Tests that the mesh examples in envoy/ are up to date, also when the command line renders them."""
+"""Tests that the mesh examples in envoy/ are up to date, and that the command line renders the same."""
 
 from __future__ import annotations
 

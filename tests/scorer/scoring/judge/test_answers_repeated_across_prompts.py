@@ -1,4 +1,4 @@
-"""One long text for different prompts is a fault. An answer to a frequent question, and short texts, are no fault."""
+"""One long text for different prompts is a fault. An answer to a frequent question or a short text is not."""
 
 from __future__ import annotations
 

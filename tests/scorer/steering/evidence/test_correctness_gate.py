@@ -1,4 +1,4 @@
-"""The correctness gates: they find a candidate that is wrong more often, also in one class."""
+"""The correctness gates: they find a candidate that is wrong more often, even if only in one class."""
 
 from __future__ import annotations
 

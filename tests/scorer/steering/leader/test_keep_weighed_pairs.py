@@ -1,4 +1,4 @@
-"""The leader keeps the pairs that decisions name, also those of a leader that died, in a real Redis."""
+"""The leader keeps the pairs that decisions name, including decisions of a leader that died, in a real Redis."""
 
 from __future__ import annotations
 

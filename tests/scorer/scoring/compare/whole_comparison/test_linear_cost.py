@@ -1,4 +1,4 @@
-"""The cost of a comparison stays linear in the length of a text, also for endless repetitions of any unit."""
+"""The cost of a comparison stays linear in the length of a text, even for endless repetitions of any unit."""
 
 from __future__ import annotations
 
