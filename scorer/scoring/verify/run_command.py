@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from scorer.scoring.killed_process import wait_for_killed
 from scorer.scoring.verify import limit_and_exec
 
 MAX_OUTPUT = 65_536  # bytes
@@ -111,12 +112,9 @@ async def _output(process: Process) -> bytes:
 async def _end(process: Process) -> None:
     """Kill the remaining processes of the command's process group, close the pipes, and wait for the command's end.
 
-    ``wait`` returns only when both pipes are closed. An output pipe that is not read to its end never closes by itself.
-
     Children in the group may still run after the command has ended. The kernel does not reuse the number of a group
     while the group has members. A PermissionError means that the remaining members run as another user.
     """
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
-    process._transport.close()  # type: ignore[attr-defined]  # asyncio has no public way
-    await process.wait()
+    await wait_for_killed(process)

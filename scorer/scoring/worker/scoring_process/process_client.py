@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from glidepath.config import Config
 from glidepath.errors import ConfigError, DependencyError, UnreachableError
+from scorer.scoring.killed_process import wait_for_killed
 from scorer.scoring.worker.scoring_process.batch_result import COLUMNS, BatchResult, NoiseFloorJson, PairResult
 from scorer.scoring.worker.scoring_process.pipe_messages import LENGTH, pack, unpack
 from scorer.scoring.worker.scoring_process.spawn_process import spawn
@@ -111,7 +112,7 @@ class ProcessScorer:
             return
         with contextlib.suppress(ProcessLookupError):
             child.kill()
-        await child.wait()
+        await wait_for_killed(child)
 
     async def _exchange(self, child: Process, request: bytes, timeout: float) -> tuple[dict[str, Any], list[bytes]]:
         """Send one message and return the reply. Kill the child if, for any reason, no complete reply arrives."""

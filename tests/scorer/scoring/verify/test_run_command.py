@@ -124,6 +124,22 @@ async def test_an_output_without_end_is_no_result_and_is_not_waited_for(writes: 
         assert await reason(python(writes)) == "output"
 
 
+async def test_a_child_outside_the_group_that_holds_the_unread_input_open_is_not_waited_for(tmp_path: Path) -> None:
+    started = tmp_path / "child"
+    code = (
+        "import subprocess, sys, time\n"
+        "child = subprocess.Popen(['sleep', '60'], stdout=subprocess.DEVNULL, start_new_session=True)\n"
+        f"open({str(started)!r}, 'w').write(str(child.pid))\n"
+        "time.sleep(60)"
+    )
+    try:
+        async with asyncio.timeout(20):
+            assert await reason(python(code), CommandLimits(3, 2**30), b"x" * 10_000_000) == "timeout"
+        assert alive(int(started.read_text()))
+    finally:
+        os.kill(int(started.read_text()), signal.SIGKILL)
+
+
 def test_a_command_that_times_out_with_a_background_child_leaves_nothing_to_an_ended_event_loop(
     capfd: pytest.CaptureFixture[str],
 ) -> None:

@@ -18,6 +18,7 @@ from scorer.scoring.worker.scoring_process.pipe_messages import LENGTH, pack
 from scorer.scoring.worker.scoring_process.process_client import BatchFailedError, ProcessScorer
 from scorer.scoring.worker.scoring_process.spawn_process import spawn
 from tests.support.answer_pairs import LONG, pair
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.process
 
@@ -92,6 +93,18 @@ async def test_a_cancelled_batch_leaves_no_late_reply_for_the_next_batch(scorer)
         await task
     assert await score(scorer, pair("b")) == ["b"]
     assert child_pid(scorer) != first
+
+
+async def test_a_process_with_a_long_unread_reply_ends_when_its_batch_is_cancelled(valid_yaml):
+    code = "import sys, time; sys.stdin.buffer.read(1); sys.stdout.buffer.write(bytes(4_000_000)); time.sleep(60)"
+    child = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdin=PIPE, stdout=PIPE)
+    scorer = ProcessScorer(parse_config(valid_yaml), child=child)
+    await scorer.launch()
+    assert await child.stdout.readexactly(1)
+    await eventually(lambda: child.stdout._paused)  # more is there than asyncio keeps
+    async with asyncio.timeout(20):
+        await scorer.close()
+    assert child.returncode == -signal.SIGKILL
 
 
 async def test_an_unknown_model_is_a_configuration_error(valid_yaml):
