@@ -146,6 +146,12 @@ def being_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
+def raise_if_cancelled() -> None:
+    """Raise CancelledError if the current task has been cancelled (see ``being_cancelled``)."""
+    if being_cancelled():
+        raise asyncio.CancelledError
+
+
 async def check(client: RedisClient, section: RedisSection, where: str = "redis.url") -> None:
     """Raise UnreachableError unless a usable Redis answers at the client's URL.
 

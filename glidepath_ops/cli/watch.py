@@ -18,7 +18,7 @@ from rich.text import Text
 from glidepath.config import Config
 from glidepath.errors import InputError, error_text
 from glidepath.printable_text import one_line
-from glidepath.redisio import RedisClient
+from glidepath.redisio import RedisClient, raise_if_cancelled
 from glidepath.status_and_decisions import Decision
 from glidepath_ops.cli.narrow_status import NARROW, gate_lines, indented
 from glidepath_ops.cli.redis_connection import with_redis
@@ -88,6 +88,7 @@ async def _draw(settings: Config, redis: RedisClient, names: list[str], every_s:
         while True:
             seen = await _look(settings, redis, names, seen)
             live.update(view(seen, time.time(), console.width), refresh=True)
+            raise_if_cancelled()  # by Ctrl-C
             await asyncio.sleep(every_s)
 
 
@@ -101,6 +102,7 @@ async def _print_changes(
         for line in changed_records(before, seen) if as_json else changes(before, seen, with_log=not first):
             typer.echo(line)
         before, first = seen, False
+        raise_if_cancelled()  # by Ctrl-C
         await asyncio.sleep(every_s)
 
 

@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
 from glidepath.errors import error_text
+from glidepath.redisio import being_cancelled
 
 EVERY_S = 1.0
 PING_S = 5.0  # longest time between two events; console.js warns after three times this
@@ -91,7 +92,7 @@ class LiveViews:
         return not self._closed
 
     async def _follow(self, view: _View) -> None:
-        while True:
+        while not being_cancelled():
             try:
                 text = await view.render()
             except Exception as error:  # the page shows the last state; the next round tries again

@@ -12,7 +12,7 @@ from glidepath import envoy_names, redis_keys, runtime_keys
 from glidepath.clock import unix_ms
 from glidepath.errors import UnreachableError
 from glidepath.outcome_summaries import Coverage
-from glidepath.redisio import RedisClient, being_cancelled
+from glidepath.redisio import RedisClient, raise_if_cancelled
 from glidepath.status_and_decisions import Decision, WorkloadStatus, from_json
 from glidepath_ops.demo.demo_settings import BASELINE, CANDIDATE, WORKLOAD
 from glidepath_ops.demo.injected_faults import InjectedFault
@@ -69,8 +69,7 @@ class StateReader:
         while True:
             if condition(await self.poll()):
                 return self.seen
-            if being_cancelled():  # by the time limit or Ctrl-C; the Redis client can lose the CancelledError
-                raise asyncio.CancelledError
+            raise_if_cancelled()  # by the time limit or Ctrl-C
             await asyncio.sleep(every)
 
     async def put_fault(self, fault: InjectedFault, share: float = 1.0) -> None:

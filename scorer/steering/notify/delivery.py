@@ -20,6 +20,7 @@ import aiohttp
 import structlog
 from prometheus_client import Counter
 
+from glidepath.redisio import being_cancelled, raise_if_cancelled
 from glidepath.status_and_decisions import Decision, to_json
 from glidepath.timed_wait import wait_until_set
 from scorer.steering.notify.delivered_record import Record, id_of
@@ -123,7 +124,7 @@ class DeliveryQueue:
         self._leave_the_rest()
 
     async def _deliver_all(self, session: aiohttp.ClientSession, stop: asyncio.Event) -> None:
-        while True:
+        while not being_cancelled():
             self._current = one = await self._queue.get()
             await self._deliver(session, one, stop)
             if self.record is not None:
@@ -136,6 +137,7 @@ class DeliveryQueue:
         while True:
             if failed and self.record is not None and await self.record.has(one.id):
                 return None  # another scorer, which leads now, has delivered it
+            raise_if_cancelled()
             try:
                 await self._send(session, decision)
             except RefusedError as error:

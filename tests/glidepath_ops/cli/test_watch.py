@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
 import pytest
 from rich.console import Console
 
+from glidepath_ops.cli import watch
 from glidepath_ops.cli.watch import Seen, changed_records, changes, view
 from glidepath_ops.read_fleet_status import FleetReading
 from tests.support.console_data import decision, status
+from tests.support.lost_cancellation import SwallowsCancellation, ends_after_a_lost_cancellation
 
 
 def seen(*decisions: Any, **changed: Any) -> Seen:
@@ -62,3 +65,26 @@ def test_text_from_people_cannot_control_the_terminal() -> None:
     [line] = changes(seen(), after)
     assert "\x1b" not in line
     assert "\n" not in line
+
+
+@pytest.mark.parametrize("live", [True, False])
+async def test_ctrl_c_ends_the_command_although_the_redis_client_loses_the_cancellation(
+    live: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = SwallowsCancellation()
+
+    async def look(*_: Any) -> Seen:
+        await call()
+        return seen()
+
+    monkeypatch.setattr(watch, "_look", look)
+    redis: Any = None
+    settings: Any = None
+    running = (
+        watch._draw(settings, redis, ["chat"], 0.001, Console(quiet=True))
+        if live
+        else watch._print_changes(settings, redis, ["chat"], 0.001, as_json=False)
+    )
+    task = asyncio.create_task(running)
+    assert await ends_after_a_lost_cancellation(task, call)
+    assert task.cancelled()

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from glidepath.redis_keys import WorkloadKeys
-from glidepath.redisio import connect
+from glidepath.redisio import being_cancelled, connect
 from glidepath.status_and_decisions import Command, from_json
 from tests.support.console_client import HOST, TOKEN, console_client, console_config
 from tests.support.console_data import decision, status, store_decisions, store_status
@@ -32,7 +32,7 @@ async def answering_scorer(redis: Any, event: str = "") -> AsyncIterator[list[Co
 
     async def answer() -> None:
         cursor, keys = "0", WorkloadKeys("chat")
-        while True:
+        while not being_cancelled():
             for _, entries in await redis.xread({keys.commands: cursor}, block=20) or []:
                 for entry, fields in entries:
                     cursor = entry.decode()
@@ -47,6 +47,8 @@ async def answering_scorer(redis: Any, event: str = "") -> AsyncIterator[list[Co
         yield got
     finally:
         task.cancel()
+        done, _ = await asyncio.wait({task}, timeout=10)
+        assert done
 
 
 async def test_a_command_by_token_reaches_the_scorer_with_its_actor(

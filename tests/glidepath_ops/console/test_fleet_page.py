@@ -13,9 +13,12 @@ import pytest
 
 from glidepath_ops.console.access import COOKIE
 from glidepath_ops.console.fleet_rows import FleetRow, fleet_rows
+from glidepath_ops.console.live_updates import LiveViews
 from glidepath_ops.read_fleet_status import FleetReading
 from tests.support.console_client import TOKEN, console_client, console_config
 from tests.support.console_data import VERDICTS, status, store_status
+from tests.support.lost_cancellation import SwallowsCancellation
+from tests.support.waiting import eventually
 
 BEARER = {"authorization": f"Bearer {TOKEN}"}
 
@@ -209,3 +212,19 @@ async def test_open_pages_get_the_reason_for_an_old_state_and_a_message_when_it_
         assert await asyncio.wait_for(anext(page), 10) == b"event: alive\ndata: ok\n\n"
         assert await asyncio.wait_for(anext(page), 10) == b"data: the state\n\n"
         await page.aclose()
+
+
+async def test_a_view_without_pages_is_read_no_more_although_the_redis_client_loses_the_cancellation() -> None:
+    views, call = LiveViews(lambda _: None, every_s=0.001), SwallowsCancellation()
+
+    async def render() -> str:
+        await call()
+        return "the state"
+
+    others = asyncio.all_tasks()
+    page = views.subscribe("one", render)
+    assert await asyncio.wait_for(anext(page), 10) == b"retry: 2000\n\n"
+    await asyncio.wait_for(call.called.wait(), 10)
+    await page.aclose()
+    await eventually(lambda: asyncio.all_tasks() == others, within=10)
+    assert call.calls == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import aiohttp
@@ -14,6 +15,7 @@ from glidepath.status_and_decisions import Decision
 from scorer.steering.notify import delivery
 from scorer.steering.notify.channels import notification_queue
 from scorer.steering.notify.delivery import LOGGED_AFTER, QUEUE, DeliveryQueue, reason_of
+from tests.support.lost_cancellation import SwallowsCancellation, ends_after_a_lost_cancellation
 from tests.support.notification_inbox import ROLLBACK, delivering, inbox
 from tests.support.waiting import eventually
 
@@ -103,3 +105,28 @@ async def test_decisions_that_a_full_queue_cannot_hold_are_counted_and_not_waite
     for _ in range(QUEUE + 3):
         queue.announce(ROLLBACK)
     assert dropped.labels("slack")._value.get() == 3
+
+
+@pytest.mark.parametrize("lost_in", ["add", "has"])
+async def test_a_cancellation_lost_in_the_redis_client_still_ends_the_delivery(
+    dropped: Counter, lost_in: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "FIRST_PAUSE_S", 0.001)
+    call = SwallowsCancellation()
+
+    class Record:
+        async def add(self, _: str) -> None:
+            await call()
+
+        async def has(self, _: str) -> bool:
+            await call()
+            return False
+
+    async def send(_: aiohttp.ClientSession, __: Decision) -> None:
+        if lost_in == "has":
+            raise OSError("not there")
+
+    queue = DeliveryQueue("slack", send, dropped)
+    queue.record = Record()
+    queue.announce(ROLLBACK)
+    assert await ends_after_a_lost_cancellation(asyncio.create_task(queue.run(asyncio.Event())), call)
