@@ -41,7 +41,9 @@ _STOPPED = (  # reasons of a model that stopped by itself, so that its answer is
 _FAULTY_CALL = (  # reasons of a model that wrote a call or a message that its server could not read
     "malformed_function_call", "unexpected_tool_call", "malformed_tool_use", "malformed_model_output",
 )  # fmt: skip
-_ERRORS = ("error", "error_toxic", "error_limit", "abort", "timeout")  # abort: vLLM's and SGLang's word
+_ERRORS = (  # abort: vLLM and SGLang; network_error: GLM; insufficient_system_resource: DeepSeek
+    "error", "error_toxic", "error_limit", "abort", "timeout", "network_error", "insufficient_system_resource",
+)  # fmt: skip
 _ENDS = ("message_stop", "response.completed", "response.incomplete", "message-end", "stream-end")
 
 
@@ -86,7 +88,7 @@ def failed_answer(
     if head.startswith((b"{", b"[")):
         return _json_fault(body[start:], kind, known_api=known_api)
     if kind == "text/event-stream" or (head.startswith(_SSE_LINES) and _may_be_stream(kind, body)):
-        return _sse_fault(body)
+        return _sse_fault(body, known_api=known_api)
     return _json_fault(body[start:], kind, known_api=known_api) if kind in _JSON_TYPES else None
 
 
@@ -190,7 +192,7 @@ def _error(doc: object, kind: AnswerFault, event: str = "") -> FoundFault | None
     """Return the fault if a document is or contains an error message, else None."""
     if not isinstance(doc, dict):
         return None
-    found = doc.get("error")
+    found = doc.get("error") or _first_choice(doc).get("error")  # OpenRouter writes it into the choice
     named = event == "error" or doc.get("type") == "error" or doc.get("object") == "error"
     if named or (found and isinstance(found, str | dict | list | bool)):
         return FoundFault(kind, _message(found or doc))
@@ -209,11 +211,14 @@ def _message(error: object) -> str:
     return str(found)[:_SHOWN] if isinstance(found, str | int) else "an error without a message"
 
 
+def _first_choice(doc: dict[str, object]) -> dict[str, object]:
+    choices = doc.get("choices", doc.get("candidates"))
+    return choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
+
+
 def _reason(doc: dict[str, object]) -> str | None:
     """Return the reason why an answer ended, in lower case, or None if the document does not contain one."""
-    choices = doc.get("choices", doc.get("candidates"))
-    first = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
-    delta = doc.get("delta")
+    first, delta = _first_choice(doc), doc.get("delta")
     found = first.get("finish_reason") or first.get("finishReason") or doc.get("stop_reason") or doc.get("stopReason")
     found = found or doc.get("finish_reason")  # Cohere
     if not found and isinstance(delta, dict):
@@ -225,7 +230,7 @@ def _reason(doc: dict[str, object]) -> str | None:
     return found.lower() if isinstance(found, str) else None
 
 
-def _sse_fault(body: bytes) -> FoundFault | None:
+def _sse_fault(body: bytes, *, known_api: bool) -> FoundFault | None:
     if fault := _error_inside(body):
         return fault
     events = _last_events(body)
@@ -233,6 +238,8 @@ def _sse_fault(body: bytes) -> FoundFault | None:
     for event in events:
         if fault := _error(event.doc, AnswerFault.ERROR_EVENT, event.name):
             return fault
+        if known_api and is_error_without_the_field(event.doc):
+            return FoundFault(AnswerFault.ERROR_EVENT, _message(event.doc))
     if not docs:
         whole = len(body) <= TAIL and not any(event.data not in (b"", _DONE) for event in events)
         return FoundFault(AnswerFault.NO_ANSWER, "the stream has no event with data") if whole else None

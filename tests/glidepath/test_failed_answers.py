@@ -53,6 +53,7 @@ COHERE = (
     {"type": "message-start", "delta": {"message": {"role": "assistant", "content": []}}},
     {"type": "content-delta", "index": 0, "delta": {"message": {"content": {"text": "Yes"}}}},
 )
+IN_CHOICE = {"index": 0, "error": {"code": 502, "message": "the provider stopped"}, "finish_reason": None}
 THOUGHT = {"type": "thinking", "thinking": "Hm.", "signature": "s"}
 EMPTY_TEXT = {"type": "output_text", "text": "", "annotations": [], "logprobs": []}
 RESPONSE = {"object": "response", "status": "completed", "error": None, "output": []}
@@ -138,6 +139,12 @@ FAILED: tuple[tuple[AnswerFault, object, str], ...] = (
     (AnswerFault.ERROR_BODY, {"code": "Throttling", "message": "x", "request_id": "r"}, JSON),
     (AnswerFault.ERROR_BODY, chat({"content": "The cap"}, "abort"), JSON),
     (AnswerFault.ERROR_EVENT, sse(*BEGUN, chunk({}, "abort"), "[DONE]"), SSE),
+    (AnswerFault.ERROR_BODY, chat({"content": "The"}, "network_error"), JSON),
+    (AnswerFault.ERROR_EVENT, sse(*BEGUN, chunk({}, "insufficient_system_resource"), "[DONE]"), SSE),
+    (AnswerFault.ERROR_BODY, {"choices": [IN_CHOICE | {"message": {"content": ""}}]}, JSON),
+    (AnswerFault.ERROR_EVENT, sse(*BEGUN, {"choices": [IN_CHOICE | {"delta": {"content": ""}}]}, "[DONE]"), SSE),
+    (AnswerFault.ERROR_EVENT, sse(*BEGUN, {"detail": "the engine stopped"}, "[DONE]"), SSE),
+    (AnswerFault.ERROR_EVENT, sse({"message": "the engine stopped", "code": 500}, "[DONE]"), SSE),
 )
 
 
@@ -281,6 +288,10 @@ OWN_API = (
 def test_what_another_api_calls_an_error_may_be_an_answer_of_the_users_own_api(answer: object) -> None:
     assert kind_of(answer, known_api=False) is None
     assert kind_of(answer) in (AnswerFault.ERROR_BODY, AnswerFault.NO_ANSWER)
+
+
+def test_an_error_without_its_field_may_be_an_event_of_the_users_own_api() -> None:
+    assert kind_of(sse({"detail": "Lima"}, {"detail": "is sunny."}), SSE, known_api=False) is None
 
 
 def test_an_error_with_its_field_is_an_error_of_any_api() -> None:

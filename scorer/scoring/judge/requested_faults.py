@@ -1,4 +1,4 @@
-"""Detect requests for something that would otherwise be a fault: a refusal, a repetition, a language, broken code.
+"""Detect requests for what would be a fault otherwise: a refusal, a repetition, a language, a token, broken code.
 
 The user's last message and the instructions are searched for words from lists in twelve languages. If a list had too
 many words, faults would be missed. If it had too few words, there would be false alarms.
@@ -41,9 +41,14 @@ _LANGUAGE = re.compile(
     r"|ترجم|الإنجليزية|اللغة|çevir|ingilizce|dịch|tiếng|अनुवाद|अंग्रेज",
     re.IGNORECASE,
 )
+_TOKENS = re.compile(  # a question about the special tokens of a model
+    r"chatml|\b(?:chat|prompt) (?:template|format)|\b(?:special|control|stop|eos|bos|padding|sentinel) tokens?\b"
+    r"|tokeni[sz]er|\b(?:llama|mistral|gpt|qwen|deepseek|gemma|phi)\b[^.?!]{0,80}\b(?:template|format|tokens?)\b",
+    re.IGNORECASE,
+)
 _BROKEN = re.compile(
-    r"syntax|broken|bug|error|invalid|malformed|incorrect|wrong|mistake|incomplete|fehler|kaputt|erreur|errore?s?\b"
-    r"|ошибк|错误|エラー|오류",
+    r"syntax|python ?2\b|broken|bug|error|invalid|malformed|incorrect|wrong|mistake|incomplete|fehler|kaputt|erreur"
+    r"|errore?s?\b|ошибк|错误|エラー|오류",
     re.IGNORECASE,
 )
 
@@ -70,6 +75,10 @@ class Requested:
     @cached_property
     def language(self) -> bool:
         return self._asks(_LANGUAGE)
+
+    @cached_property
+    def special_tokens(self) -> bool:
+        return self._asks(_TOKENS)
 
     @cached_property
     def broken(self) -> bool:

@@ -116,7 +116,7 @@ def _one_character(prose: str) -> str:
 
 def _leak(_: Choice, document: Document, expected: Expectation, requested: Requested) -> FoundFault | None:
     found = leaked_tokens(document)
-    if not found.severity or leaked_tokens(Document(requested.prompt)).severity:
+    if not found.severity or requested.special_tokens or leaked_tokens(Document(requested.prompt)).severity:
         return None
     return FoundFault(AnswerFault.LEAKED_TOKENS, found.where)
 

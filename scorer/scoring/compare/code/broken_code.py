@@ -6,6 +6,7 @@ import ast
 import json
 import re
 import warnings
+from textwrap import dedent
 
 from scorer.scoring.compare.code.python_ast import PYTHON
 from scorer.scoring.compare.defects.defect import NO_DEFECT, Defect
@@ -54,7 +55,7 @@ def _python_problem(code: str) -> str:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            ast.parse(code)
+            ast.parse(dedent(code))  # an answer may show indented lines of a function
     except SyntaxError as error:
         return f"python, line {error.lineno}: {error.msg}"
     except (ValueError, RecursionError, MemoryError):

@@ -18,7 +18,7 @@ _CANNOT = (
 )
 _UNABLE = r"(?:am|'m|are|'re) (?:currently )?(?:unable|not able|not allowed|not permitted) to (?:directly )?"
 _RULES = (
-    r"(?:(?:my|our|openai'?s?) (?:\w{1,15} ){0,2}|(?:the )?(?:content|usage|safety|ethical|community) )"
+    r"(?:(?:my|our|openai'?s?) (?:[\w-]{1,15} ){0,2}|(?:the )?(?:content|usage|safety|ethical|community) )"
     r"(?:polic|guideline|terms of|standards|programming|principles|values)"
 )
 _STOP = r"(?=[.,;:!?)]|$| [-–—]| (?:because|as|since|for you|here|due|at this)\b)"
@@ -42,7 +42,8 @@ _HELP = (
     rf"|(?:comply(?:ing)?|fulfil+(?:ing)?|proceed(?:ing)?|accommodat(?:e|ing))(?: with)?(?:{_STOP}| {_THIS})"
     r"|answer(?:ing)? questions\b|advis(?:e|ing) (?:you )?on\b|(?:tell you|describe|explain) how to\b"
     r"|speculate (?:about|on)\b"
-    r"|engag(?:e|ing) (?:in|with) (?:\w{1,15} ){0,2}(?:requests|conversations|discussions|content|topics|roleplays?)\b"
+    r"|engag(?:e|ing) (?:in|with) (?:\w{1,15} ){0,2}(?:requests|conversations|discussions|content|topics|roleplays?"
+    r"|scenarios)\b"
     r"|(?:access|browse) (?:\w{1,15} ){0,2}(?:internet|web|websites?|urls?|links?|files?)\b"
     r"|(?:process|play|view|see|display) (?:\w{1,15} )?(?:images|audio|videos|files|pictures|photos)\b"
     r"|(?:answer|discuss|translat|take part|complet|process|respond|continu|engag|participat|support|perform|execut"
@@ -80,7 +81,7 @@ _AI = (
 )
 
 ENGLISH = re.compile(
-    r"(?:^|[.!?:,]\s+|\b(?:but|however|as|so|and|which) |\")(?:"
+    r"(?:^|[.!?:,]\s+|\b(?:but|however|as|so|and|which|unfortunately|i'm afraid|i am afraid) |\")(?:"
     r"(?:i(?:'m| am)|we(?:'re| are)) (?:really |very |so |truly )?(?:sorry|afraid)\b[^.!?]{0,80}"
     rf"\b(?:i|we)\b ?{_CANNOT}(?!{_PRIVATE})"
     rf"|(?:unfortunately|regrettably|(?:my )?apologies|sorry|i apologi[sz]e)[^.!?]{{0,60}}\bi ?{_CANNOT}(?:{_ANY_HELP})"
@@ -118,7 +119,9 @@ ENGLISH = re.compile(
     r"|i(?: must| have to| need to|(?:'m| am) going to(?: have to)?) (?:respectfully )?(?:decline"
     r"|pass on (?:this|that))(?![^.!?]{0,40}\b(?:invitation|offer|position|role|job))"
     rf"|i(?:'d| would) (?:rather|prefer) not(?: to)? (?:{_ANY_HELP})"
-    rf"|i refuse to (?:{_ANY_HELP})"
+    rf"|i refuse(?: to (?:{_ANY_HELP})|(?=[.!]|$))"
+    rf"|i (?:must|have to|need to|will) refrain from (?:{_ANY_HELP})|(?:not doing (?:that|this)|no can do)(?=[.!]|$)"
+    r"|(?:let's|let us) (?:talk about something else|change the (?:topic|subject))(?=[.!]|$)"
     r"|(?:my|our) (?:guidelines|policies|programming|rules) (?:(?:do not|don't|does not|doesn't) (?:allow|permit|let)"
     r"|prevents?|prohibits?|forbids?) (?:me|us)\b|i(?: can only| only|(?:'m| am) only able to) (?:answer|discuss"
     r"|help with|assist with) questions\b"

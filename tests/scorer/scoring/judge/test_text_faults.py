@@ -269,7 +269,21 @@ def test_code_that_does_not_parse_is_a_defect() -> None:
     broken = "```python\ndef add(a, b:\n    return a + b\n```"
     assert kinds(broken, "Write a function that adds.") == {AnswerFault.BROKEN_CODE}
     assert kinds(broken, "Show me a syntax error.") == set()
+    assert kinds("```python\nprint 'a'\n```", "How did one print in Python 2?") == set()
     assert kinds("```python\ndef add(a, b):\n    return a + b\n```", "Write a function that adds.") == set()
+
+
+@pytest.mark.parametrize(
+    ("text", "prompt"),
+    [
+        ("ChatML puts each message between <|im_start|> and <|im_end|>.", "Explain the ChatML format."),
+        ("Put the question between [INST] and [/INST].", "Which prompt template does Mistral 7B use?"),
+        ("It is <|endoftext|>.", "What is the name of GPT-2's special token for the end?"),
+    ],
+)
+def test_a_special_token_that_the_question_is_about_is_no_leak(text: str, prompt: str) -> None:
+    assert kinds(text, prompt) == set()
+    assert kinds(text, "What is the name of the bridge?") == {AnswerFault.LEAKED_TOKENS}
 
 
 def test_the_work_is_bounded() -> None:

@@ -14,6 +14,8 @@ def test_a_code_block_is_parsed_by_the_grammar_of_its_language() -> None:
     assert broken_code(Document("```js\nconst s = '}';  // {\n```")).severity == 0.0
     assert broken_code(Document("```\nanything goes (\n```")).severity == 0.0
     assert broken_code(Document("```python\n>>> 1 +\n```")).severity == 0.0
+    assert broken_code(Document("```python\n    if x:\n        return 1\n```")).severity == 0.0
+    assert broken_code(Document("```python\n    if x:\n    return 1\n```")).severity == 1.0
 
 
 def test_broken_code_is_a_flag() -> None:
