@@ -126,7 +126,8 @@ go|x {} y|:= = == +=
 
 
 def code_operators(text: str, rng: random.Random) -> Pair:
-    """Insert a code block or code span in two versions: with another operator, index, indentation or comment mark."""
+    """Insert a code block or code span in two versions: with a different operator, index, indentation or comment
+    mark."""
     language, _, rest = rng.choice(_CODE).partition("|")
     template, _, options = rest.partition("|")
     choices = [options.rstrip("|"), ""] if options.endswith("|") and options != "|| & ^" else options.split()

@@ -63,7 +63,7 @@ class Ramp:
 
 
 def readme_workload(gates: str = "", **changes: Any) -> Workload:
-    """Return the workload of README's configuration, with other ``gates`` (YAML) and other settings of ``changes``."""
+    """Return the workload of README's configuration. ``gates`` (YAML) and ``changes`` replace some of its settings."""
     text = (Path(__file__).parents[1] / "README.md").read_text()
     block = re.search(r"```yaml\n(# glidepath\.yaml.*?)```", text, re.DOTALL)
     if block is None:

@@ -1,6 +1,6 @@
 """Counts how often the two sides differ in parts of an answer that a client's program reads, apart from the content.
 
-Such a difference is no fault of an answer and does not lower the agreement. But a program may depend on the part: it
+Such a difference is not a fault of an answer and does not lower the agreement. But a program may depend on the part: it
 may compare the model's name with the name that it asked for, show the reasoning, add up the tokens, or read the error's
 message.
 """

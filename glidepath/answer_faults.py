@@ -85,7 +85,7 @@ FAULTS: Mapping[AnswerFault, FaultKind] = {
     AnswerFault.LEAKED_TOKENS: _defect("special tokens, parts of a chat template", "their patterns"),
     AnswerFault.GARBLED: _defect("wrongly decoded characters", "mojibake, replacement and control characters"),
     AnswerFault.WRONG_LANGUAGE: _defect(
-        "another language than the request's", "both are known, and the request names none"
+        "a language other than the request's", "both are known, and the request names none"
     ),
     AnswerFault.INVALID_JSON: _defect("not JSON, although the request asks for it", "the JSON parser"),
     AnswerFault.SCHEMA_VIOLATION: _defect("JSON that violates the request's schema", "the JSON schema of the request"),

@@ -1,4 +1,4 @@
-"""Feedback on single answers: its format, and the records before and after it is matched with a side.
+"""Feedback on individual answers: its format, and the records before and after it is matched with a side.
 
 Pure. The intake in Redis is in feedback_intake.py.
 """

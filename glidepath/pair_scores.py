@@ -42,7 +42,7 @@ _PREFERENCE_SCORES = {Preference.WIN: 1.0, Preference.LOSS: 0.0, Preference.FORF
 
 @dataclass(frozen=True, slots=True)
 class Correctness:
-    """The verifier's numbers for a pair: how right each answer is, from 0 (wrong) to 1 (right)."""
+    """The verifier's numbers for a pair: how correct each answer is, from 0 (wrong) to 1 (right)."""
 
     baseline: float
     candidate: float

@@ -35,7 +35,7 @@ def autopilot_key(workload: str) -> str:
 def lease_key(workload: str) -> str:
     """Return the runtime key of the share of requests, in percent, for which the workload's split is in force.
 
-    The leading scorer leases 100 to Envoy for some seconds at a time (``split_leases``). Without a lease the key is
+    The leading scorer leases 100 to Envoy for a few seconds at a time (``split_leases``). Without a lease the key is
     absent, which means 0.
     """
     return f"glidepath.{workload}.lease"

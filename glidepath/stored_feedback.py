@@ -1,4 +1,4 @@
-"""Reads and erases the feedback on single requests, which Redis keeps to show it with their pairs.
+"""Reads and erases the feedback on individual requests, which Redis keeps to show it with their pairs.
 
 The intake (feedback_intake.py) writes it in the same script that counts the feedback. A request has two fields in the
 hash: the score that counted, and the newest label. Both begin with a letter for the side, ``b`` or ``c``.

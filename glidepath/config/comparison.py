@@ -185,7 +185,7 @@ class EvaluatorSection(Section):
 
 
 class VerifierSection(Section):
-    """Your own program or HTTP endpoint that says how right each answer of a pair is (docs/reference/verifier.md).
+    """Your own program or HTTP endpoint that says how correct each answer of a pair is (docs/reference/verifier.md).
 
     Give exactly one of ``command`` and ``url``. The verifier gets one JSON object: the request and the two answers. It
     replies with a number from 0 to 1 for each answer, which is the evidence of the gate ``correctness``. It runs next

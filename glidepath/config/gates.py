@@ -100,7 +100,7 @@ class PreferenceGateConfig(GateConfig):
 class CorrectnessGateConfig(GateConfig):
     """A limit on how much less often the candidate's answer is right than the baseline's, on the same requests.
 
-    With a verifier (``scoring.verifier``), the verifier's number says how right an answer is. Without one, the gate
+    With a verifier (``scoring.verifier``), the verifier's number says how correct an answer is. Without one, the gate
     exists for the tasks ``classification``, ``extraction`` and ``tools``. An answer is then right if it equals the
     baseline's exactly: in its label, in all its JSON fields, or in all its calls and their arguments. For free text,
     the gate exists only if this section is present: it compares calls and final answers, such as "The answer is 42".

@@ -52,7 +52,7 @@ class BackendPrice(Section):
     input: Amount | None = None  # price of a million input tokens without another price
     output: Amount | None = None
     cached_read: Amount | None = None  # price of a million tokens read from the provider's prompt cache
-    cached_write: Amount | None = None  # price of a million tokens written to this cache for some minutes
+    cached_write: Amount | None = None  # price of a million tokens written to this cache for a few minutes
     cached_write_1h: Amount | None = None  # price of a million tokens written to this cache for an hour
     reasoning: Amount | None = None
     audio_input: Amount | None = None

@@ -9,7 +9,7 @@ from glidepath.config.units import Duration
 
 
 class FeedbackSection(Section):
-    """Feedback on single answers, by request id: users' thumbs, or the success of a task (docs/reference/feedback.md).
+    """Feedback on individual answers, by request id: thumbs, or the success of a task (docs/reference/feedback.md).
 
     extproc remembers which side served each request of a client, sampled or not, so that feedback counts for this side.
     """

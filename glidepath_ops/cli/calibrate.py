@@ -79,7 +79,7 @@ def command(
     baseline's latencies.
 
     With --labels, nothing is proposed. Instead, the weights of the signals in the agreement score are fitted to
-    judgements of people. The output shows how well the score follows the judgements, with the shipped weights and with
+    people's judgements. The output shows how well the score follows the judgements, with the shipped weights and with
     the fitted ones.
     """
     if labels is not None:

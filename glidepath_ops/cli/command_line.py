@@ -63,11 +63,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "cost": ("cost", "Show what the migration costs and saves, and when the savings cover its cost."),
     "report": (
         "report",
-        "Write the case for a migration, for engineering, finance, legal and procurement, as one document.",
+        "Write a document that makes the case for a migration to engineering, finance, legal and procurement.",
     ),
     "calibrate": ("calibrate", "Propose gate thresholds from the scores of stored pairs."),
     "score": ("score", "Score how well the two answers of each pair in a file agree."),
-    "feedback": ("feedback", "Record feedback on single answers, by request id."),
+    "feedback": ("feedback", "Record feedback on individual answers, by request id."),
     "erase": ("erase", "Erase the stored pairs of one user, or of one request."),
     "doctor": ("doctor", "Check the running Envoys and Redis, and suggest a remedy for each problem."),
     "probe": ("probe", "Send synthetic prompts to both backends, and show status, time and agreement of the answers."),

@@ -28,9 +28,9 @@ def command(
 ) -> None:
     """Show what the migration costs and saves, and when the savings cover its cost.
 
-    Token counts come from captured answers if the backend states them there; otherwise they are estimated. The output
-    shows how many requests have stated counts. Prices come from `backends.X.price`. The history in Redis goes back 100
-    days.
+    Token counts come from captured answers if the backend reports them; otherwise they are estimated. The output shows
+    for how many requests the backend reported them. Prices come from `backends.X.price`. The history in Redis goes back
+    100 days.
     """
     back_s = None if since is None else quantity_of("--since", since, parse_duration)
 

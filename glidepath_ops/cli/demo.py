@@ -42,7 +42,7 @@ def command(
         bool,
         typer.Option(
             "--llm",
-            help="Use a real LLM as both backends (SmolLM2-135M on llama.cpp, the candidate with another temperature), "
+            help="Use a real LLM as both backends (SmolLM2-135M on llama.cpp, at two different temperatures), "
             "with fewer ramp steps.",
         ),
     ] = False,

@@ -1,4 +1,4 @@
-"""``glidepath feedback``: record feedback on single answers, by request id."""
+"""``glidepath feedback``: record feedback on individual answers, by request id."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def command(
         ),
     ] = "",
 ) -> None:
-    """Record feedback on single answers, by request id.
+    """Record feedback on individual answers, by request id.
 
     Feedback is a user's thumbs up or down, or whether the answer solved its task. With --request-id and --score,
     --success, --failure or --label, the command records feedback on one answer. Otherwise, it reads one JSON object per

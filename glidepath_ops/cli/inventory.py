@@ -62,7 +62,7 @@ def command(
             "--caller",
             metavar="FIELD",
             help="With --from: the name of the log field that holds the caller. Without this option, it is the field "
-            "`caller` or, in lines without that field, a field with the name of a header in inventory.callers.",
+            "`caller`. Lines without that field are searched for a field named like a header in inventory.callers.",
         ),
     ] = DEFAULT_CALLER,
     candidate: Annotated[

@@ -48,7 +48,7 @@ def command(
     - "defect": the side whose answer has a defect: "candidate", "baseline", "both" or "neither"
     - "exact_call": whether both answers make the same tool calls
     - "preference": 1 if the candidate's answer is preferred, 0 if the baseline's, 0.5 if neither
-    - "correct": how right each answer is, such as {"baseline": 1, "candidate": 0.5}
+    - "correct": how correct each answer is, such as {"baseline": 1, "candidate": 0.5}
     - "exact": whether the candidate's answer equals the baseline's
     - "feedback": a user's score from 0 to 1 for the answer of "side"
 

@@ -88,7 +88,7 @@ KindOption = Annotated[
     str,
     typer.Option(
         "--kind",
-        help="cross: pairs of one answer of each side; noise: pairs of two answers of the baseline to one request; or "
+        help="cross: pairs of a baseline's and a candidate's answer; noise: pairs of two answers of the baseline; or "
         "all.",
     ),
 ]
@@ -97,7 +97,7 @@ Worst = Annotated[
     typer.Option(
         "--worst",
         help="Sort by how bad the candidate's answer is: first the pairs in which only this answer has a fault, then "
-        "those in which it lost the evaluator's comparison or is less right than the baseline's, then by agreement.",
+        "those in which it lost the evaluator's comparison or is less correct than the baseline's, then by agreement.",
     ),
 ]
 

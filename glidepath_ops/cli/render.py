@@ -212,7 +212,8 @@ def render_envoy_gateway(
     into: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Change FILE with your HTTPRoutes: add a rule for each workload. Show the diff."
+            metavar="FILE",
+            help="Add a rule for each workload to FILE, which contains your HTTPRoutes. Show the diff.",
         ),
     ] = None,
     route: Annotated[
@@ -232,8 +233,8 @@ def render_envoy_gateway(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Change FILE with your EnvoyProxy: add runtime layers to Envoy's bootstrap, and extproc as a sidecar "
-            "to its pod. Show the diff.",
+            help="Change FILE, which contains your EnvoyProxy: add runtime layers to Envoy's bootstrap, and extproc as "
+            "a sidecar to its pod. Show the diff.",
         ),
     ] = None,
     remove: Annotated[

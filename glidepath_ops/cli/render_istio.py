@@ -1,6 +1,6 @@
 """Chooses the routes that ``glidepath render istio`` splits.
 
-These are routes that ``--route`` names, routes in the file of ``--into``, or the routes of a new VirtualService.
+These are the routes that ``--route`` names, those in the file given with ``--into``, or those of a new VirtualService.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ def command(
         Path, typer.Option("--output", "-o", metavar="PATH", help="Write to this file; - is stdout.")
     ] = Path("-"),
 ) -> None:
-    """Write the case for a migration, for engineering, finance, legal and procurement, as one document.
+    """Write a document that makes the case for a migration to engineering, finance, legal and procurement.
 
     The report has these chapters:
 

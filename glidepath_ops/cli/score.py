@@ -82,10 +82,10 @@ def command(
     - "agreement": from 0 (not at all) to 1 (fully); null if the pair cannot be scored
     - "flags": the flags of the pair; unusable:REASON if it cannot be scored
     - "signals": the values of the comparison signals, by name
-    - "faults": what is wrong with the answer of one side by itself
+    - "faults": the faults found in each side's answer, without comparing it
     - "preference": an object with the evaluator's "verdict" and a "score" (1 for the candidate's answer, 0 for the
       baseline's, 0.5 for neither), if the evaluator judged the pair
-    - "correctness": how right each answer is, from 0 to 1, if the verifier judged the pair
+    - "correctness": how correct each answer is, from 0 to 1, if the verifier judged the pair
 
     An input line can also have "path", "baseline_status", "baseline_content_type", "candidate_status" and
     "candidate_content_type". A line that is not a valid pair is reported on stderr and skipped; the exit status is then

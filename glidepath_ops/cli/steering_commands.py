@@ -189,7 +189,7 @@ def drill(
     """Rehearse a rollback and measure how long it takes.
 
     A drill sets the candidate's weight to 0. It waits until every Envoy has confirmed this and no more requests reach
-    the candidate. Then it restores the weight. A candidate at 0 % first gets a small share for some seconds.
+    the candidate. Then it restores the weight. A candidate at 0 % first gets a small share for a few seconds.
 
     With if_lost: baseline, Envoy splits a workload's requests only while it has the lease of this split, which the
     leading scorer keeps renewing. Without the lease, Envoy sends all requests to the baseline. With --lost, the scorer

@@ -209,7 +209,7 @@ def _has_one_limit(config: Config, name: str) -> bool:
 
 
 def _gets_forms_as_they_are(config: Config, workload: Workload) -> bool:
-    """Return whether forms with a file can reach a candidate that has another name for the model. See ADR 0427."""
+    """Return whether multipart forms can reach a candidate that needs a different model name. See ADR 0427."""
     may_come = workload.match.path is None and workload.actuator is None
     return may_come and not workload.fallback and config.backends[workload.candidate].model is not None
 

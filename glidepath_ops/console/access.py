@@ -173,7 +173,7 @@ def forged(facts: ArrivingRequest) -> str:
         return "the request comes from another site"
     origin, host = facts.headers.get("origin", ""), facts.headers.get("host", "")
     if origin and origin.partition("://")[2].lower() != host.lower():
-        return "the request comes from another origin than its Host header says (a proxy must pass Host unchanged)"
+        return "the request comes from an origin other than that of its Host header (a proxy must pass Host unchanged)"
     return ""
 
 

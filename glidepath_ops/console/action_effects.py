@@ -131,11 +131,11 @@ def _promotion(status: WorkloadStatus) -> Effect:
 
 
 def _rehearsal(status: WorkloadStatus) -> str:
-    after = "becomes 0 for some seconds and is then restored; the log has the time it took."
+    after = "becomes 0 for a few seconds and is then restored; the log has the time it took."
     if status.percent > 0 or not status.steps:
         return f"The candidate's weight {after}"
     share = min(status.steps[0], MAX_PERCENT)
-    return f"The candidate first gets {share:g} % of the clients' requests for some seconds. Then its weight {after}"
+    return f"The candidate first gets {share:g} % of the clients' requests for a few seconds. Then its weight {after}"
 
 
 def _shadow(status: WorkloadStatus, sample: float) -> Effect:

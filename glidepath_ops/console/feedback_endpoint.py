@@ -1,4 +1,4 @@
-"""``POST /feedback``: users' feedback on single answers, sent by the application that knows the answers' request ids.
+"""``POST /feedback``: users' feedback on individual answers, sent by the application, which has the request ids.
 
 Three limits protect the console: the size of the body, ``console.feedback_rate``, and the number of calls that wait. A
 call waits if extproc has not yet stored the request that the feedback is about. See docs/reference/feedback.md.

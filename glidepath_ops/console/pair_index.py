@@ -116,7 +116,7 @@ class PairIndex:
     def _narrowed(self, wanted: PairFilter, labels: Mapping[str, PairLabel]) -> tuple[list[int], PairFilter]:
         """Return the positions that meet the cheap conditions, and the filter with the remaining conditions.
 
-        Checking a whole filter takes some microseconds for each result, a cheap condition a tenth of that.
+        Checking a whole filter takes a few microseconds for each result, a cheap condition a tenth of that.
         """
         results, captured, places = self.results, self.captured, list(range(len(self.results)))
         if (kind := wanted.kind) is not None:

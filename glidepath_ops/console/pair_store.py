@@ -1,4 +1,4 @@
-"""Reads single pairs and searches for pairs for the pages, and stores people's judgements."""
+"""Reads a pair or searches for pairs for the console's pages, and stores people's judgements."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ MEANINGS = {
     "contract_model": "clients see another name of the model than the baseline's or their own",
     "contract_reasoning": "the reasoning is in another field, or on one side only",
     "contract_usage": "only one side states the number of tokens",
-    "contract_error": "the candidate's error has another form than the API's or the baseline's",
+    "contract_error": "the form of the candidate's error differs from the API's or the baseline's",
 }
 
 

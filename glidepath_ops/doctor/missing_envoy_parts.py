@@ -25,7 +25,10 @@ _UPDATES_REFUSED = ("cluster_manager.cds.update_rejected", "listener_manager.lds
 
 
 def missing_parts(subject: str, config: Config, envoy: EnvoyFacts) -> Iterator[Finding]:
-    """Yield a finding on each kind of part. A kind whose absence causes other absences comes first."""
+    """Yield a finding on each kind of part: extensions, clusters, aggregate clusters, listeners.
+
+    A missing part of one kind can be the reason why parts of a later kind are missing.
+    """
     yield _extensions(subject, config, envoy)
     yield _clusters(subject, config, envoy)
     yield from _aggregates(subject, config, envoy)

@@ -58,10 +58,10 @@ def _scope(subject: str, config: Config, name: str, routes: list[Json]) -> Findi
         match, shown = route.get("match", {}), _shown(route)
         if not _is_inside(match, rule):
             path = rule.path or f"{rule.path_prefix} and below"
-            detail = f"{shown} takes requests to other paths than {path}, so they are split too"
+            detail = f"{shown} takes requests to paths other than {path}, so they are split too"
             return fail(subject, check, detail, f"narrow its match to the workload's path; {RENDER}")
         if route.get("name") != envoy_names.route_name(name) and not _is_post(match):
-            detail = f"{shown} takes other methods than POST, so they are split too"
+            detail = f"{shown} takes methods other than POST, so they are split too"
             return fail(subject, check, detail, f"add the method POST to its match; {RENDER}")
     return ok(subject, check, f"{len(routes)}, each with the workload's path and method")
 

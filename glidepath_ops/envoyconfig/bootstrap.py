@@ -26,7 +26,7 @@ SHADOW_LISTENER = "glidepath-shadow"
 LIVE_STATS, SHADOW_STATS = "glidepath_live", "glidepath_shadow"  # the prefixes in Envoy's stats: http.<prefix>.…
 
 # Modes of the shadow listener's socket. Requests of any process that can connect get the backends' credentials. In
-# containers, extproc may run as another user than Envoy, but in the same group (ADR 0072).
+# containers, extproc and Envoy may run as different users of the same group (ADR 0072).
 OWNER_ONLY, OWNER_AND_GROUP = 0o600, 0o660
 # Envoy refuses a regular expression of more than 100 instructions by default: INFERENCE_PATHS has about 700. (The
 # control planes of both meshes allow more than this.)

@@ -104,7 +104,7 @@ def weighted_clusters(config: Config, name: str, timeout: float | None = None, *
 
 
 def with_limit(config: Config, name: str, action: Json, limit: float) -> Json:
-    """Return a split's RouteAction with another limit in seconds for the first byte of the candidate's answer."""
+    """Return a split's RouteAction with a different limit, in seconds, for the first byte of the candidate's answer."""
     made = weighted_clusters(config, name, limit)
     theirs = action["weighted_clusters"]
     kept = {key: value for key, value in theirs.items() if key != "clusters"}

@@ -90,9 +90,9 @@ def badness(pair: ScoredPair) -> tuple[int, float]:
     """Return a sort key for how bad the candidate's answer is. A worse pair has a larger key.
 
     The worst are pairs in which only the candidate's answer is at fault. Then come pairs in which it lost the
-    evaluator's comparison, or is less right than the baseline's according to the verifier. Then come all others. Within
-    each group, a lower agreement is worse. A pair without a score is the worst of the first group, and the best of the
-    other two.
+    evaluator's comparison, or according to the verifier is less correct than the baseline's. Then come all others.
+    Within each group, a lower agreement is worse. A pair without a score is the worst of the first group, and the best
+    of the other two.
     """
     only_candidate = is_at_fault(pair, Side.CANDIDATE) and not is_at_fault(pair, Side.BASELINE)
     right = pair.correctness

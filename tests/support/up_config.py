@@ -8,7 +8,10 @@ from glidepath_ops.local.child_process import free_ports
 
 
 def write_up_config(folder: Path, cloud: str, onprem: str, more: str = "") -> Path:
-    """Write the file with two URLs as backends, and return its path. ``more``: text after the workload ``chat``."""
+    """Write a glidepath.yaml for ``glidepath up`` with two backends, given by their URLs, and return its path.
+
+    ``more``: YAML to insert after the workload ``chat``.
+    """
     listen, extproc, scorer, console = free_ports(4)
     path = folder / "glidepath.yaml"
     path.write_text(

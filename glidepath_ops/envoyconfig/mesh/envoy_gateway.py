@@ -182,7 +182,7 @@ def _routed(config: Config, routes: GatewayRoutes) -> dict[str, Mapping[str, Rou
         cluster = config.candidate_cluster(workload)
         if found.setdefault(cluster, made) != made:
             raise InputError(
-                f"workloads.{workload}: {one.place}: changes request headers in another way than the route of another "
+                f"workloads.{workload}: {one.place}: changes request headers differently from the route of another "
                 "workload with the same two backends; give the candidate a second name in backends"
             )
     return found

@@ -45,7 +45,7 @@ class RemoteEmbedder:
     ) -> None:
         """Create the client, but do not connect yet. Raises ConfigError if the credential is missing.
 
-        Only tests set ``pause`` (sleep for some seconds) and ``clock`` (return the current time in seconds).
+        Only tests set ``pause`` (sleep for a few seconds) and ``clock`` (return the current time in seconds).
         """
         base = str(section.url)
         self._url = f"{base if base.endswith('/v1') else f'{base}/v1'}/embeddings"

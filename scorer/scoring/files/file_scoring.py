@@ -39,7 +39,7 @@ class ScoredLine:
 
     ``faults``: the faults of each side's answer, judged without the other answer, whether or not the pair is scored.
     ``preference``: the evaluator's preference, or None if it has not judged the pair.
-    ``correctness``: how right each answer is; None without a result of the verifier.
+    ``correctness``: how correct each answer is; None without a result of the verifier.
     """
 
     id: str | int

@@ -1,4 +1,4 @@
-"""Find an answer that is in a different language from its request. An uncertain case is no fault."""
+"""Find an answer that is in a different language from its request. An uncertain case is not a fault."""
 
 from __future__ import annotations
 

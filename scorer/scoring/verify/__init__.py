@@ -1,1 +1,1 @@
-"""Verifiers: the user's own command or HTTP endpoint that measures how right each answer of a pair is. See ADR 0226."""
+"""Verifiers: a user's own command or HTTP endpoint that measures how correct each answer of a pair is; see ADR 0226."""

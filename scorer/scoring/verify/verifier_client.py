@@ -50,7 +50,7 @@ class Verifier:
         return found
 
     async def ask(self, session: aiohttp.ClientSession, asked: VerifierInput) -> Correctness | str:
-        """Return how right each answer of a pair is, or the reason why there is no result, such as "timeout".
+        """Return how correct each answer of a pair is, or the reason why there is no result, such as "timeout".
 
         Raises ConfigError if the credential is missing.
         """

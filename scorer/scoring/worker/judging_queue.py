@@ -216,5 +216,5 @@ class JudgingQueue:
 
 
 def with_fields(result: PairResult, fields: Mapping[str, Any]) -> PairResult:
-    """Return the result with other values for some fields of its ScoredPair."""
+    """Return the result with new values for some fields of its ScoredPair."""
     return replace(result, scored=encode_scored(replace(decode_scored(result.scored), **fields)))

@@ -197,7 +197,7 @@ class DenseHistogram(Stored):
         return _quantile(self.weighed, q)
 
     def less(self, earlier: DenseHistogram) -> DenseHistogram:
-        """Return a histogram of the values added since ``earlier``. ``earlier`` must be a former copy of this one."""
+        """Return a histogram of the values added since ``earlier``. ``earlier`` must be an earlier copy of this one."""
         other = DenseHistogram()
         other._counts = self.counts - earlier.counts
         other._total = self.total - earlier.total

@@ -1,6 +1,6 @@
 """List the gates of a workload at a step, and divide alpha, the accepted probability of a false decision, among them.
 
-A false rollback occurs if *any* gating gate fails without cause. So for failing, each gate gets a part of
+A false rollback occurs if *any* deciding gate fails without cause. So for failing, each gate gets a part of
 ``gates.alpha``, and the parts add up to ``gates.alpha``. A guard's part is half of another gate's part, because a guard
 detects gross harm, for which it needs less evidence.
 
@@ -83,7 +83,7 @@ def judges_answers(workload: Workload) -> bool:
 
 
 def compares_quality(workload: Workload) -> bool:
-    """Return whether a gating gate measures which answer is better, and not only whether the answers differ.
+    """Return whether a deciding gate measures which answer is better, and not only whether the answers differ.
 
     If the task determines the right answer, a different answer counts as worse.
     """
@@ -220,7 +220,7 @@ def _envoy_drafts(percent: float | None) -> list[GateSpec]:
 def _latency_drafts(workload: Workload) -> list[GateSpec]:
     """Return the latency gates.
 
-    A gate on the time to the first token is optional if another gating latency gate judges answers that are not
+    A gate on the time to the first token is optional if another deciding latency gate judges answers that are not
     streamed, because only streamed answers have this time.
     """
     others = any(s.signal != "ttft" and s.action is not GateAction.INFORM for s in workload.gates.latency)
@@ -242,7 +242,7 @@ def _latency_drafts(workload: Workload) -> list[GateSpec]:
 def _fact_drafts(workload: Workload) -> list[GateSpec]:
     """Return one gate for each fact in ``gates.signals.of``. See ADR 0102.
 
-    If the workload has no noise pairs, these gates can never decide. Informational gates are then left out. Gating
+    If the workload has no noise pairs, these gates can never decide. Informational gates are then left out. Deciding
     gates remain and are always inconclusive.
     """
     section = workload.gates.signals

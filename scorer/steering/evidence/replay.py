@@ -56,7 +56,7 @@ class ReplayEvent:
       unknown
     - ``exact_call``: whether both answers of the pair make the same tool calls; None if there are none, or if unknown
     - ``exact``: whether the candidate's answer of the pair equals the baseline's exactly; None if unknown
-    - ``correct``: how right each answer of the pair is; None if unknown
+    - ``correct``: how correct each answer of the pair is; None if unknown
     - ``feedback``: the user's feedback on the answer of ``side``, from 0 to 1; None if there is none
     - ``defect``: which answers of the pair have a defect, as a key of DEFECTIVE; "" if unknown
     """
@@ -230,7 +230,7 @@ class _DecisionTimes:
 
 
 def decide(verdicts: Iterable[Verdict]) -> str:
-    """Return the decision on these verdicts. Only gating gates count.
+    """Return the decision on these verdicts. Only deciding gates count.
 
     - ``rollback_to_zero``: a fast guard fails
     - ``rollback``: another gate with the action ``rollback`` fails

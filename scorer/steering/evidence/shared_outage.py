@@ -36,9 +36,9 @@ class OutageWatch:
     rescues_failed: int = 0
 
     def after_rescues(self, since: BadPeriod, counts: RequestCounts) -> OutageWatch:
-        """Return the watch with the rescues of ``counts`` added; outside a bad period, all rescues are dropped.
+        """Return the watch after adding the rescues in ``counts``. Outside a bad period, the rescues are reset to 0.
 
-        ``since``: the present bad period, which already includes ``counts``.
+        ``since``: the current bad period, which already includes ``counts``.
         """
         if not since.c_n:
             return replace(self, rescued=0, rescues_failed=0) if self.rescued or self.rescues_failed else self
@@ -51,7 +51,7 @@ class OutageWatch:
         """Return the watch with ``c_errors`` new failures of the candidate added.
 
         If the baseline fails too, or outside a bad period, the count of failures starts again at 0. ``since``: the
-        present bad period.
+        current bad period.
         """
         bad = self.bad + c_errors if since.c_errors and not baseline_fails else 0
         return self if bad == self.bad else OutageWatch(bad, self.rescued, self.rescues_failed)

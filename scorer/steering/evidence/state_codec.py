@@ -11,7 +11,7 @@ the order of the annotations |
 
 There are no names in the JSON text, because with them the text would be about 30 % longer and a checkpoint would take
 longer. Instead, a schema is stored with the state: a digest of the names and types of all attributes. It prevents a
-value from being read as another attribute. A state with another schema, or with a value of another type, raises
+value from being read as another attribute. A state with a different schema, or with a value of a wrong type, raises
 InputError. The caller then starts with empty evidence.
 
 See ADR 0134 and ADR 0450.

@@ -99,7 +99,7 @@ class Retreats:
         readings: Mapping[str, RuntimeEntries | None],
         wanted: Mapping[str, RuntimeEntries],
     ) -> dict[str, RuntimeEntries]:
-        """Return the writes to the Envoys with a higher share than the retreat, each with the key of the retreat."""
+        """Return what to write to each Envoy whose share is higher than the retreat's, including the retreat key."""
         names, found = state.spec.names, dict[str, RuntimeEntries]()
         for envoy, entries in wanted.items():
             if _share(names, readings.get(envoy) or {}) > retreat.percent:

@@ -82,7 +82,7 @@ def decision_sinks(config: Config, metrics: SteerMetrics) -> list[DecisionSink]:
 def continued_deliveries(
     config: Config, redis: RedisClient, sinks: Iterable[DecisionSink], ownership: GroupOwnership
 ) -> ContinuedDeliveries:
-    """Give each queue of notifications a record in Redis, and return the task that continues former deliveries."""
+    """Give each notification queue a record in Redis. Return the task that continues former leaders' deliveries."""
     queues = []
     for queue in sinks:
         if isinstance(queue, DeliveryQueue):

@@ -99,7 +99,7 @@ _RECORDS = (
     _gauge("left_out", "Requests and pairs that do not count, because they are from before the present step"),
     _gauge(
         "other_configuration",
-        "Requests and pairs that an Envoy served by another configuration than the scorer's, since the beginning",
+        "Requests and pairs that an Envoy served by a configuration other than the scorer's, since the beginning",
     ),
     _gauge(
         "clock_skew_seconds",

@@ -107,7 +107,7 @@ def needs_of(workload: Workload, percent: float, assumed: Assumptions) -> tuple[
 
 
 def class_needs(workload: Workload, steps: Iterable[float]) -> dict[str, tuple[int, ...] | None]:
-    """Return, for each gating gate of a class, how many pairs of the class it needs in order to pass.
+    """Return, for each deciding gate of a class, how many pairs of the class it needs in order to pass.
 
     A gate's value is a tuple with one number for each of ``steps``, or None if all numbers that were tried are too
     small. The candidate is assumed to lose no answer of the class.

@@ -46,7 +46,7 @@ class StepPlan:
     - ``pair_rate``: the number of cross pairs per second; None if unknown
     - ``seconds``: the duration of the step; None if it never ends, or if the workload's rate of requests is unknown
     - ``each_seconds``: the duration in each of many simulated ramps; infinite where it never ends; () if it is unknown
-    - ``slow``: the gating gate or the rule (``hold`` or ``min_samples``) that takes the most time
+    - ``slow``: the deciding gate or the rule (``hold`` or ``min_samples``) that takes the most time
     - ``needs``: how many samples the gates need
     - ``times``: gate → the seconds until it passes; None if the gate cannot decide or gets no samples
     """

@@ -20,7 +20,7 @@ _ERROR_KINDS = (GateKind.ERROR_INCREASE, GateKind.ERROR_RATE)
 
 
 def undecidable_gates(workload: Workload) -> tuple[str, ...]:
-    """Return one text for each reason why a gating gate can never pass, or can never fail, with any traffic.
+    """Return one text for each reason why a deciding gate can never pass, or can never fail, with any traffic.
 
     Each text also says what to change.
     """

@@ -159,8 +159,8 @@ def _step_up(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: i
 def validation_obstacle(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> str:
     """Return why the validation cannot end yet, as text; "" if it can end.
 
-    It can end after the configured time, once the candidate has enough samples. It cannot end while a gating gate fails
-    or while both sides fail.
+    It can end after the configured time, once the candidate has enough samples. It cannot end while a deciding gate
+    fails or while both sides fail.
     """
     left_ms = state.since_ms + policy.validation_ms - now_ms
     waiting = f"validating for another {duration_text(left_ms / 1000)}" if left_ms > 0 else ""

@@ -19,17 +19,19 @@ def holding_gates(verdicts: tuple[Verdict, ...]) -> tuple[Verdict, ...]:
 
 
 def failed_gates(inputs: TickInputs) -> tuple[Verdict, ...]:
-    """Return the failing verdicts of all gating gates, whether they cause a rollback or prevent only the next step."""
+    """Return the failing verdicts of all deciding gates, whether they cause a rollback or prevent only the next
+    step."""
     return tuple(v for v in inputs.all_verdicts if v.outcome == _FAIL and v.gating)
 
 
 def pending_gates(verdicts: tuple[Verdict, ...]) -> str:
-    """Return text that lists each gating gate that does not permit the next step yet, with the outcome of the gate."""
+    """Return text that lists each deciding gate that does not permit the next step yet, with the outcome of the
+    gate."""
     return ", ".join(_outcome(v) for v in verdicts if v.gating and not _permits_step(v))
 
 
 def stopping_gates(verdicts: tuple[Verdict, ...]) -> str:
-    """Return text that lists each gating gate that fails, or that forbids a step because both sides fail."""
+    """Return text that lists each deciding gate that fails, or that forbids a step because both sides fail."""
     stops = (v for v in verdicts if (v.outcome == _FAIL or v.blocks_step) and v.gating)
     return ", ".join(map(_outcome, stops))
 

@@ -26,7 +26,7 @@ from scorer.steering.workload.workload_state import StreamPosition, WorkloadStat
 
 Entry = TypeVar("Entry", Outcomes, ScoredPair, Feedback)
 _BELOW_LEAST_WAIT = bucket_of(LEAST_WAIT_MS) - 1
-OTHER_WEIGHTS = "other_weights"  # why an agreement is refused: it was computed with other weights than the configured
+OTHER_WEIGHTS = "other_weights"  # why an agreement is refused: its weights are not the configured ones
 
 
 def fold(state: WorkloadState, news: News, now: SteadyTime) -> WorkloadState:

@@ -19,11 +19,11 @@ class TickContext:
     - ``waiting_for``: the names of the workloads that must be done before this ramp begins
     - ``capacity``: the verdict of the capacity gate on the next step
     - ``quota``: what the quotas of the backends allow
-    - ``stale``: the values that a former leader may have written last
+    - ``stale``: the runtime values that a former leader may have written last
     - ``unknown_weights``: the Envoys that run weights which cannot be read
     - ``admin_layers``: the admin layers above RTDS
     - ``leader``: this scorer's name
-    - ``lease``: where the lease of the workload's split is in force; None if the split has no lease
+    - ``lease``: the number of Envoys in which the split's lease is in force; None if the split has no lease
     - ``report``: the Envoys whose outcomes do not arrive, and the counter guard's result for them
     - ``retreat``: a lower share that this scorer sent to the Envoys and has not stored yet; None if there is none
     """

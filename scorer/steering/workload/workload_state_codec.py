@@ -1,7 +1,7 @@
 """Encode a workload's state as the JSON that is stored in Redis, and decode it.
 
-The ``schema`` number identifies the form of the JSON. A state with another number is ignored; the workload then starts
-at the baseline.
+The ``schema`` number identifies the form of the JSON. A state with a different number is ignored; the workload then
+starts at the baseline.
 
 See ADR 0132.
 """
@@ -61,7 +61,7 @@ _FIELDS = (
 
 
 class OtherSchemaError(InputError):
-    """The stored state was written by a version of Glidepath with another schema."""
+    """The stored state was written by a version of Glidepath with a different schema."""
 
 
 def encode(state: WorkloadState, *, with_evidence: bool = True) -> str:

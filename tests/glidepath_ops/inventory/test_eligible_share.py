@@ -1,4 +1,4 @@
-"""The share of requests that a candidate could serve agrees with the decisions about single requests."""
+"""The share of requests that a candidate could serve agrees with the decisions about individual requests."""
 
 from __future__ import annotations
 

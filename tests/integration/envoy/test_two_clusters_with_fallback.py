@@ -1,4 +1,4 @@
-"""Tests of a fallback between two clusters of the user's. A real Envoy reaches the candidate by an internal hop."""
+"""Tests of a fallback between two of the user's clusters. A real Envoy reaches the candidate by an internal hop."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def binary(request: pytest.FixtureRequest) -> Path:
     """Return the Envoy binary of the version that is the test's parameter."""
     version: str = request.param
     if version != installed_version() and not request.config.getoption("--envoy-versions"):
-        pytest.skip("only make test-envoy-versions runs other versions than the installed one")
+        pytest.skip("only make test-envoy-versions runs versions other than the installed one")
     found, reason = binary_of(version)
     if found is None:
         pytest.skip(reason)

@@ -1,4 +1,4 @@
-"""A scorer restarts with another model in its file. Requests that Envoy sends to the old model are no evidence."""
+"""A scorer restarts with another model in its file. Requests that Envoy sends to the old model are not evidence."""
 
 from __future__ import annotations
 

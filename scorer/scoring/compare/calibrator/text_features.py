@@ -164,7 +164,7 @@ def _omission(texts: ComparedTexts) -> float:
 def _names(texts: ComparedTexts) -> float:
     """Return the effect of a changed name if nearly all other words are equal, else 0.
 
-    A text with other wording may leave out names.
+    A text that is worded differently may leave out names.
     """
     return texts.effect("names") * texts.substance(_ONE_SENTENCE) if texts.pair.alignment.closeness >= 1 else 0.0
 

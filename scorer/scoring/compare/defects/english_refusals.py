@@ -70,7 +70,8 @@ _PRIVATE = (
     r"|get (?:there|away|out|home|off|up)|say it|participate in the|help you (?:move|paint|carry|pack))\b"
     r"|[^.!?]{0,30}\bagain\b"
 )
-# A model's statement about itself ("As an AI, I don't sleep") answers a question about the model, so it is no refusal.
+# A model's statement about itself ("As an AI, I don't sleep") answers a question about the model, so it is not a
+# refusal.
 _NOT_ABOUT_ITSELF = (
     r"(?! ?(?:feel|taste|smell|eat|sleep|get tired|experience|have (?:a |any )?(?:physical |personal )?(?:feelings"
     r"|emotions|body|name|birthday|age|famil|hobb|experiences|consciousness)))"

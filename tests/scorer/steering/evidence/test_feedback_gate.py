@@ -1,4 +1,4 @@
-"""The feedback gate: common drift is no evidence, and it finds a candidate that users like less."""
+"""The feedback gate: common drift is not evidence, and the gate finds a candidate that users like less."""
 
 from __future__ import annotations
 

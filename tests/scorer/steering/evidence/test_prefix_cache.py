@@ -21,7 +21,7 @@ def evidence() -> PairedLatency:
 
 
 def feed(pairs: PairedLatency, cache: PrefixCache, n: int, *, seed: int, known_from: int = 0) -> None:
-    """Add ``n`` pairs. The client's own first token is known from pair ``known_from`` on."""
+    """Add ``n`` pairs. Pairs from index ``known_from`` also have the time to the client's first token."""
     for i, (own, copy, client) in enumerate(cache.draw(np.random.default_rng(seed), n).T.tolist()):
         answers = (CopyAnswer(False, False, {"ttft": ms}) for ms in (own, copy))
         pairs.add(CopiesCompared(*answers, as_first={"ttft": client} if i >= known_from else {}))

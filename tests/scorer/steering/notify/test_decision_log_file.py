@@ -1,4 +1,4 @@
-"""The decision log as a file: written until the end, and retried while it cannot be written."""
+"""The decision log as a file: decisions that are queued at the end are written, and failed writes are repeated."""
 
 from __future__ import annotations
 

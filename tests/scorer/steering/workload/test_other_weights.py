@@ -1,4 +1,4 @@
-"""A pair whose agreement was computed with weights other than the configured ones is no evidence."""
+"""A pair whose agreement was computed with weights other than the configured ones is not evidence."""
 
 from __future__ import annotations
 

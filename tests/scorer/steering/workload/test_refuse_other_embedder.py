@@ -1,4 +1,4 @@
-"""Scores of another embedding model are no evidence."""
+"""Scores of another embedding model are not evidence."""
 
 from __future__ import annotations
 

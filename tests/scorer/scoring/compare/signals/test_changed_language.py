@@ -1,4 +1,4 @@
-"""The language signal: an answer, or only its end, is in another language than the other answer."""
+"""The language signal: an answer, or only its end, is in a language other than the other answer's."""
 
 from __future__ import annotations
 

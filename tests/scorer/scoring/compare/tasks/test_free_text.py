@@ -1,6 +1,6 @@
-"""Free text: defects, truncation, the noise floor, and the properties of the agreement.
+"""The comparison of free text: defects, truncation, the noise floor, and properties of the agreement score.
 
-The pairs in cases/pairs/ test single signals.
+The pairs in cases/pairs/ test each signal separately.
 """
 
 from __future__ import annotations
