@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 import redis.asyncio as redis
+from redis.asyncio.client import Pipeline
 from redis.asyncio.cluster import ClusterPipeline, RedisCluster
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -79,16 +80,34 @@ def without_password(url: str) -> str:
     return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:***@{parts.hostname}:{parts.port or 6379}"))
 
 
+class _Client(redis.Redis):
+    """redis-py's client of a single Redis, changed so that no cancellation is lost (ADR 0550)."""
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        with _raising_lost_cancellation():
+            return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+
+    def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
+        return _ClientPipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
+
+
+class _ClientPipeline(Pipeline):
+    async def execute(self, raise_on_error: bool = True) -> list[Any]:
+        with _raising_lost_cancellation():
+            answers: list[Any] = await super().execute(raise_on_error)
+            return answers
+
+
 class _Cluster(RedisCluster):
     """redis-py's cluster client, changed so that an unreachable cluster raises RedisError.
 
     The original raises RedisClusterException ("cannot be connected", "slot is not covered"), which is not a RedisError.
     It also raises AttributeError if one task closes a node's connections while another task sends on one of them. Code
-    that waits until Redis answers again catches neither of these errors. See ADR 0090.
+    that waits until Redis answers again catches neither of these errors. See ADR 0090. No cancellation is lost, either.
     """
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
-        with _as_redis_error():
+        with _raising_lost_cancellation(), _as_redis_error():
             return await super().execute_command(*args, **options)
 
     async def initialize(self, *args: Any, **options: Any) -> RedisCluster:
@@ -96,14 +115,33 @@ class _Cluster(RedisCluster):
             return await super().initialize(*args, **options)
 
     def pipeline(self, transaction: Any | None = None, shard_hint: Any | None = None) -> ClusterPipeline:
-        return _Pipeline(self, transaction)  # type: ignore[abstract]  # redis-py's own class has this gap in its types, too
+        return _ClusterPipeline(self, transaction)  # type: ignore[abstract]  # redis-py's own class has this gap in its types, too
 
 
-class _Pipeline(ClusterPipeline):
+class _ClusterPipeline(ClusterPipeline):
     async def execute(self, raise_on_error: bool = True, allow_redirections: bool = True) -> list[Any]:
-        with _as_redis_error():
+        with _raising_lost_cancellation(), _as_redis_error():
             answers: list[Any] = await super().execute(raise_on_error, allow_redirections)
             return answers
+
+
+@contextmanager
+def _raising_lost_cancellation() -> Iterator[None]:
+    """Raise CancelledError if the current task is cancelled during the body, and the body does not raise it.
+
+    With Python 3.11, redis-py 8.1 loses a cancellation that arrives when a command has just been sent.
+    """
+    task = asyncio.current_task()
+    before = task.cancelling() if task is not None else 0
+    lost: BaseException | None = None
+    try:
+        yield
+    except Exception as error:
+        if task is None or task.cancelling() <= before:
+            raise
+        lost = error
+    if task is not None and task.cancelling() > before:
+        raise asyncio.CancelledError from lost
 
 
 @contextmanager
@@ -133,14 +171,14 @@ def connect(section: RedisSection, *, again: bool = False) -> RedisClient:
         return _Cluster.from_url(url, **options)
     if again:
         options["retry"] = Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,))
-    return redis.from_url(url, health_check_interval=10, **options)
+    return _Client.from_url(url, health_check_interval=10, **options)
 
 
 def being_cancelled() -> bool:
-    """Return whether the current task has been cancelled. A loop that calls Redis must check this in each iteration.
+    """Return whether the current task has been cancelled. A loop that calls Redis checks this in each iteration.
 
-    redis-py 8.1 can lose a cancellation that arrives while it reads a reply: no CancelledError is raised then.
-    ``Task.cancelling`` still counts the cancellation.
+    redis-py can lose a cancellation: no CancelledError is raised then, but ``Task.cancelling`` still counts it. The
+    clients of ``connect`` raise it (ADR 0550). This check also covers other clients, and libraries with the same fault.
     """
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
