@@ -18,6 +18,7 @@ from glidepath_ops.local.redis_and_envoy import start_redis
 from tests.support.fast_run import FOLDERS, forbid_processes_and_torch, is_fast
 from tests.support.logs_of_a_failed_test import log_ends
 from tests.support.steady_environment import make_steady
+from tests.support.waiting_tasks import waiting_tasks
 
 # Tests start real servers by fork and exec beside gRPC servers of their own; gRPC's fork handlers crash the child.
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
@@ -67,8 +68,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
+    if report.failed and call.excinfo is not None and str(call.excinfo.value).startswith("Timeout"):
+        report.sections.append(("Waiting tasks", waiting_tasks()))
     folder = getattr(item, "funcargs", {}).get("tmp_path")
     if report.failed and folder is not None:
         report.sections += [(f"End of {name}", text) for name, text in log_ends(folder)]
