@@ -15,7 +15,8 @@ from glidepath.feedback import user_digest
 from glidepath.redisio import RedisClient
 from glidepath_ops.cli.redis_connection import with_redis
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath, WorkloadFilter
-from glidepath_ops.pairs.erase_pairs import Erased, Erasure, digests_in_envoy, erase, stored_workloads
+from glidepath_ops.pairs.erase_pairs import Erased, Erasure, digests_in_envoy, erase
+from glidepath_ops.pairs.stored_workloads import stored_workloads
 
 _NO_KEY = (
     "glidepath: extproc.sticky_key is not set, so pairs from before the last change of a workload's configuration are "

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from extproc.workloads import build_workloads
+from extproc.workloads import build_workloads, digest_in_removed_workload
 from glidepath.answer_faults import AnswerFault
 from glidepath.clock import unix_ms
 from glidepath.config import Config
@@ -117,8 +117,11 @@ class PairChoice:
         """
         if not self.sticky:
             return self.filter
-        digest = build_workloads(settings)[workload].sticky(self.sticky)
-        return replace(self.filter, sticky=frozenset({self.sticky, digest}))
+        if workload in settings.workloads:
+            digest = build_workloads(settings)[workload].sticky(self.sticky)
+        else:
+            digest = digest_in_removed_workload(settings, workload, self.sticky)
+        return replace(self.filter, sticky=frozenset({self.sticky, digest} - {""}))
 
 
 def choosing_pairs(run: Callable[..., None]) -> Callable[..., None]:

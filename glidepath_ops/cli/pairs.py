@@ -12,7 +12,7 @@ import typer
 from rich.text import Text
 
 from glidepath.clock import unix_ms
-from glidepath.config import Config
+from glidepath.config import Config, Workload
 from glidepath.counted_nouns import number_of
 from glidepath.errors import InputError
 from glidepath.kept_pairs import forget_pairs, keep_pairs
@@ -32,7 +32,7 @@ from glidepath_ops.cli.shared_options import (
     AsJsonLines,
     ConfigPath,
     WorkloadOrOnly,
-    only_workload,
+    only_configured,
 )
 from glidepath_ops.cli.steering_client import actor, read_status
 from glidepath_ops.pairs.early_scores import early_scores_note
@@ -47,6 +47,7 @@ from glidepath_ops.pairs.read_pairs import (
 )
 from glidepath_ops.pairs.select_pairs import newest_first, request_id, worst_first
 from glidepath_ops.pairs.show_pairs import page, rows
+from glidepath_ops.pairs.stored_workloads import workload_with_pairs
 from glidepath_ops.redact_feedback_labels import LabelRedactor
 
 MOST_RESULTS = 100_000
@@ -55,9 +56,14 @@ SHOWN_CHARS = 4000
 MOST_BYTES = 512 * 2**20  # of an exported data set, which is built in memory
 
 _Listed = tuple[str, list[ScoredPair], Mapping[str, PairLabel], str, str]
-_Shown = tuple[Config, str, StoredPair, PairLabel | None, FeedbackNote | None]
+_Shown = tuple[Workload, StoredPair, PairLabel | None, FeedbackNote | None]
 
-command = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", help="Look at stored pairs, and judge them.")
+command = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    help="Look at stored pairs, and judge them. --workload also takes a workload that is no longer in the "
+    "configuration, while Redis has its pairs.",
+)
 
 LookBack = Annotated[
     int,
@@ -92,7 +98,7 @@ def list_pairs(
     """
 
     async def work(settings: Config, redis: RedisClient) -> _Listed:
-        name = only_workload(settings, workload)
+        name, section = await _workload(settings, redis, workload)
         chosen = choice.filter_of(settings, name)
         labels = await read_labels(redis, name, settings.retention.labels)
         of_labels = chosen.label is not None or bool(chosen.labelled)
@@ -101,7 +107,7 @@ def list_pairs(
             results += await labelled_without_result(redis, name, results, labels)
         found = [r for r in results if chosen.selects(r, labels)]
         ordered = worst_first(found) if choice.worst else newest_first(found)
-        note = early_scores_note(settings.workload(name), await read_status(redis, name)) if choice.worst else ""
+        note = early_scores_note(section, await read_status(redis, name)) if choice.worst else ""
         known = await count_results(redis, name)
         searched = min(known, look_back or _default_look_back(of_labels=of_labels))
         return name, ordered[:count], labels, f"{searched} of {known}", note
@@ -135,14 +141,13 @@ def show(
     """
 
     async def work(settings: Config, redis: RedisClient) -> _Shown:
-        name = only_workload(settings, workload)
+        name, section = await _workload(settings, redis, workload)
         stored = await _found(redis, name, pair_id, look_back)
         labels = await read_labels(redis, name, settings.retention.labels)
         known = _id_of(stored)
-        return settings, name, stored, labels.get(known), await read_note(redis, name, request_id(known))
+        return section, stored, labels.get(known), await read_note(redis, name, request_id(known))
 
-    settings, name, stored, label, feedback = with_redis(config, work)
-    section = settings.workload(name)
+    section, stored, label, feedback = with_redis(config, work)
     if as_json:
         record = record_of(section, stored.pair, stored.result, label)
         typer.echo(line_of({**record, "feedback": feedback.to_json() if feedback else None}), nl=False)
@@ -172,8 +177,8 @@ def export(
     check_output(output, "--output")
 
     async def work(settings: Config, redis: RedisClient) -> tuple[bytes, int, int]:
-        name = only_workload(settings, workload)
-        chosen, section = choice.filter_of(settings, name), settings.workload(name)
+        name, section = await _workload(settings, redis, workload)
+        chosen = choice.filter_of(settings, name)
         labels = await read_labels(redis, name, settings.retention.labels)
         with delayed_progress_bar("searching", None):
             results = [r async for r in newest_results(redis, name, look_back)]
@@ -220,7 +225,7 @@ def label_pair(
         raise InputError(f"--note: must have at most 500 characters (got {len(note)})")
 
     async def work(settings: Config, redis: RedisClient) -> tuple[PairLabel, bool, int]:
-        name = only_workload(settings, workload)
+        name, _ = await _workload(settings, redis, workload)
         stored = await _found(redis, name, pair_id, look_back)
         label = PairLabel(
             _id_of(stored), judgement, actor(), unix_ms(), LabelRedactor(settings.redaction).redacted(note)
@@ -251,7 +256,7 @@ def forget(
     """
 
     async def work(settings: Config, redis: RedisClient) -> int:
-        settings.workload(workload)
+        await _workload(settings, redis, workload)
         return await forget_pairs(redis, workload)
 
     removed = with_redis(config, work, "removing")
@@ -259,6 +264,12 @@ def forget(
         typer.echo(json.dumps({"workload": workload, "kept_pairs_removed": removed}))
     else:
         typer.echo(f"{removed} kept pairs of {workload} and all its labels were removed")
+
+
+async def _workload(settings: Config, redis: RedisClient, name: str | None) -> tuple[str, Workload]:
+    """Return the workload that the options name, and its settings. See ``workload_with_pairs``."""
+    name = only_configured(settings) if name is None else name
+    return name, await workload_with_pairs(settings, redis, name)
 
 
 def _default_look_back(*, of_labels: bool) -> int:

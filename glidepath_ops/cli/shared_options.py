@@ -45,6 +45,11 @@ def only_workload(settings: Config, workload: str | None) -> str:
     if workload is not None:
         settings.workload(workload)
         return workload
+    return only_configured(settings)
+
+
+def only_configured(settings: Config) -> str:
+    """Return the only workload in the configuration. Raises InputError if there are several."""
     names = list(settings.workloads)
     if len(names) != 1:
         raise InputError(f"--workload: is needed, because several are configured ({', '.join(names)})")

@@ -99,15 +99,6 @@ def _digest(data: bytes) -> str:
     return f"{a ^ len(data):08x}{(b + len(data)) & _MASK:08x}"
 
 
-async def stored_workloads(client: RedisClient) -> set[str]:
-    """Return the names of the workloads of which Redis stores pairs. Raises RedisError or OSError."""
-    names = set()
-    for key in (WorkloadKeys("*").pairs, WorkloadKeys("*").kept):
-        async for found in client.scan_iter(match=key, count=1000):
-            names.add(found.decode(errors="replace").partition("{")[2].partition("}")[0])
-    return names
-
-
 async def erase(client: RedisClient, workload: str, which: Erasure) -> Erased:
     """Erase all records of the selected pairs from Redis. Raises RedisError or OSError.
 
@@ -118,9 +109,7 @@ async def erase(client: RedisClient, workload: str, which: Erasure) -> Erased:
         erased.pairs += await _from_stream(client, stream, b"p", decode_pair, which, erased)
     erased.results = await _from_stream(client, keys.results, b"r", decode_scored, which, erased)
     await _from_kept(client, keys, which, erased)
-    for pair_id in erased.ids:
-        erased.labels += int(await client.hdel(keys.labels, pair_id))
-        await client.zrem(keys.label_times, pair_id)
+    await _labels(client, keys, which, erased)
     requests = {request_id(pair_id) for pair_id in erased.ids} | ({which.request_id} if which.request_id else set())
     erased.feedback = await erase_notes(client, workload, requests, which.feedback_user)
     return erased
@@ -170,3 +159,12 @@ async def _from_kept(client: RedisClient, keys: WorkloadKeys, which: Erasure, er
             erased.ids.add(name)
             erased.kept += int(await client.hdel(keys.kept, pair_id))
             await client.zrem(keys.kept_times, pair_id)
+
+
+async def _labels(client: RedisClient, keys: WorkloadKeys, which: Erasure, erased: Erased) -> None:
+    """Erase the labels of the erased pairs, and those of the request whose pair has expired before its label."""
+    for pair_id in await client.hkeys(keys.labels):
+        name = pair_id.decode(errors="replace")
+        if name in erased.ids or which.covers(name, sticky=""):
+            erased.labels += int(await client.hdel(keys.labels, pair_id))
+            await client.zrem(keys.label_times, pair_id)

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
-from extproc.workloads import build_workloads
+from extproc.workloads import build_workloads, digest_in_removed_workload
 from glidepath.config import load_config
-from glidepath.errors import GlidepathError, InputError
+from glidepath.errors import GlidepathError, InputError, UnknownWorkloadError
 from glidepath.pair_scores import AnswerFacts, ScoredPair
 from glidepath.pairs import Pair, PairKind
 from glidepath.protobuf_codec import encode_pair, encode_scored
@@ -246,3 +246,38 @@ async def test_no_command_reads_all_of_redis(pairs: StoredPairs) -> None:
     used = {name.removeprefix("cmdstat_") for name in await pairs.client.info("commandstats")}
     assert "xrevrange" in used
     assert not used & {"keys", "scan", "smembers", "xread"}
+
+
+@pytest.fixture
+async def removed(pairs: StoredPairs, tmp_path: Path) -> StoredPairs:
+    """Return the stored pairs of ``chat`` after the workload was renamed to ``other`` in the configuration."""
+    data = yaml.safe_load(pairs.file.read_text())
+    data["workloads"] = {"other": data["workloads"]["chat"]}
+    data["extproc"] = {"sticky_key": {"file": str(tmp_path / "key")}}
+    (tmp_path / "key").write_text("a-secret-of-the-operator")
+    pairs.file.write_text(yaml.safe_dump(data))
+    return pairs
+
+
+async def test_pairs_of_a_removed_workload_are_listed_shown_and_exported(removed: StoredPairs) -> None:
+    digest = digest_in_removed_workload(load_config(removed.file), "chat", "user-7")
+    await removed.add(pair("mine"), sticky=digest, agreement=0.9)
+    assert await removed.ids("-w", "chat", "--worst") == ["down", "refused", "bad", "mine", "good"]
+    assert await removed.ids("-w", "chat", "--sticky", "user-7") == ["mine"]
+    assert "pair bad," in await removed.run("show", "bad", "-w", "chat")
+    [line] = (await removed.run("export", "-w", "chat", "--flag", "numbers")).splitlines()
+    assert (json.loads(line)["id"], json.loads(line)["right"]) == ("bad", "It is Paris.")
+
+
+async def test_kept_pairs_and_labels_of_a_removed_workload_can_be_forgotten(removed: StoredPairs) -> None:
+    await removed.run("label", "bad", "not", "-w", "chat")
+    await removed.client.delete(CHAT.pairs, CHAT.results)
+    assert await removed.ids("-w", "chat", "--labelled") == ["bad"]
+    assert "1 kept pairs of chat" in await removed.run("forget", "-w", "chat")
+    with pytest.raises(UnknownWorkloadError, match="chat"):
+        await removed.run("list", "-w", "chat")
+
+
+async def test_an_unknown_workload_is_refused_with_the_names_of_removed_ones(removed: StoredPairs) -> None:
+    with pytest.raises(UnknownWorkloadError, match=r"unknown workload 'x' .*other.*; removed, .* in Redis: chat$"):
+        await removed.run("list", "-w", "x")
