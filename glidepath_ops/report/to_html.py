@@ -9,11 +9,11 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from functools import cache
 from html import escape
 from importlib.resources import files
 
+from glidepath_ops.report.chart_numbers import number_text, table_of_numbers
 from glidepath_ops.report.document import (
     Bars,
     Block,
@@ -32,7 +32,7 @@ from glidepath_ops.report.document import (
 )
 from glidepath_ops.report.svg_charts import bars_svg, chart_svg, thinned
 
-MOST_ROWS = 60  # of the table below a picture
+MOST_ROWS = 60  # of the table below a picture, besides those of steps and rollbacks
 
 
 def to_html(document: Document) -> str:
@@ -103,7 +103,7 @@ def _block(block: Block) -> str:
         case Chart():
             shown = thinned(block)
             legend = _legend(shown.series, limit=shown.limit is not None, marks=bool(shown.marks))
-            return _figure(block.title, chart_svg(shown), legend, _numbers_of_chart(shown))
+            return _figure(block.title, chart_svg(shown), legend, table_of_numbers(block, MOST_ROWS))
         case Bars():
             return _figure(
                 block.title, bars_svg(block), _legend(block.series, limit=False, marks=False), _numbers_of_bars(block)
@@ -140,32 +140,10 @@ def _swatch(classes: str) -> str:
     return f'<svg viewBox="0 0 22 8" aria-hidden="true"><line class="{classes}" x1="0" x2="22" y1="4" y2="4"/></svg>'
 
 
-def _numbers_of_chart(chart: Chart) -> Table:
-    step = max(1, -(-len(chart.times) // MOST_ROWS))
-    rows = [
-        [
-            datetime.fromtimestamp(chart.times[at], UTC).strftime("%Y-%m-%d %H:%M:%S"),
-            *(number_text(one.values[at]) for one in chart.series),
-        ]
-        for at in range(0, len(chart.times), step)
-    ]
-    heads = ["Time (UTC)", *(f"{one.name} ({chart.unit})" if chart.unit else one.name for one in chart.series)]
-    return Table(heads, rows, numbers=range(1, len(heads)))
-
-
 def _numbers_of_bars(bars: Bars) -> Table:
     rows = [[name, *(number_text(one.values[at]) for one in bars.series)] for at, name in enumerate(bars.names)]
     heads = ["", *(f"{one.name} ({bars.unit})" if bars.unit else one.name for one in bars.series)]
     return Table(heads, rows, numbers=range(1, len(heads)))
-
-
-def number_text(value: float | None) -> str:
-    """Return a number for a chart's table. From 1,000 on, it has two decimals unless it is whole."""
-    if value is None:
-        return "–"
-    if abs(value) < 1000:
-        return f"{value:.4g}"
-    return f"{value:,.2f}" if value % 1 else f"{value:,.0f}"
 
 
 def _table(table: Table) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from dataclasses import replace
 
+from glidepath_ops.report.chart_numbers import number_text, table_of_numbers
 from glidepath_ops.report.document import (
     Bars,
     Block,
@@ -18,9 +19,8 @@ from glidepath_ops.report.document import (
     Text,
     ToWrite,
 )
-from glidepath_ops.report.to_html import number_text
 
-MOST_ROWS = 12  # of a picture
+MOST_ROWS = 12  # of a picture, besides those of steps and rollbacks
 _ACTIVE = re.compile(r"([\\`*_{}\[\]<>#|~!])")
 
 
@@ -70,16 +70,8 @@ def _block(block: Block) -> Iterator[str]:
 
 
 def _numbers(chart: Chart) -> Table:
-    step = max(1, -(-len(chart.times) // MOST_ROWS))
-    rows = [
-        [
-            datetime.fromtimestamp(chart.times[at], UTC).strftime("%Y-%m-%d %H:%M:%S"),
-            *(number_text(one.values[at]) for one in chart.series),
-        ]
-        for at in range(0, len(chart.times), step)
-    ]
-    heads = ["Time (UTC)", *(f"{one.name} ({chart.unit})" if chart.unit else one.name for one in chart.series)]
-    return Table(heads, rows, chart.title, range(1, len(heads)))
+    numbers = table_of_numbers(chart, MOST_ROWS)
+    return replace(numbers, caption=f"{chart.title} ({numbers.caption})" if numbers.caption else chart.title)
 
 
 def _table(table: Table) -> Iterator[str]:
