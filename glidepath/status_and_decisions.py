@@ -263,6 +263,11 @@ class Decision:
     id: str = ""  # the stream's entry id, set when the entry is read
 
     @property
+    def is_in_log(self) -> bool:
+        """Whether the log has this decision. It lacks one that was announced while Redis stored nothing."""
+        return self.details.get("stored") is not False
+
+    @property
     def weighed_pairs(self) -> tuple[WeighedPair, ...]:
         """The pairs that weighed most in the gate that caused this decision."""
         return next((v.pairs for v in self.verdicts if v.gate == self.trigger), ())

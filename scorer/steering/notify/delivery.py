@@ -2,8 +2,8 @@
 
 A decision that cannot be queued is dropped and counted. While the destination cannot be reached, the decisions wait, in
 the order of their times, each for at most KEEP_S. A decision that is not delivered is dropped, counted and logged. The
-complete record is the log in Redis. Decisions that wait when the process ends are left to the next leader
-(scorer/steering/leader/continue_deliveries.py).
+complete record is the log in Redis. Decisions that wait when the process ends are left to the next leader, if the log
+has them (scorer/steering/leader/continue_deliveries.py).
 """
 
 from __future__ import annotations
@@ -160,7 +160,7 @@ class DeliveryQueue:
         while not self._queue.empty():
             left.append(self._queue.get_nowait())
         for one in left:
-            if self.record is None:
+            if self.record is None or not one.decision.is_in_log:
                 self._drop(one.decision, "this process ended before it was delivered")
             else:
                 about = {"to": self.kind, "decision": one.decision.event, "workload": one.decision.workload}

@@ -141,3 +141,16 @@ async def test_notifications_that_wait_when_a_scorer_ends_do_not_count_as_droppe
         -1
     ] == "notification_postponed"
     assert "notification_dropped" not in [line["event"] for line in lines]
+
+
+async def test_a_waiting_notification_without_a_log_entry_counts_as_dropped_when_its_scorer_ends(
+    config: Config, redis_client: Any
+) -> None:
+    unstored = replace(ROLLBACK, details={"stored": False})
+    async with inbox(failures=10**6) as box:
+        with structlog.testing.capture_logs() as lines:
+            async with leader(config, redis_client, box) as queue:
+                queue.announce(unstored)
+                queue.announce(HOLD)
+    ends = [(line["event"], line["decision"]) for line in lines if line["event"].startswith("notification_")]
+    assert set(ends) == {("notification_dropped", unstored.event), ("notification_postponed", HOLD.event)}
