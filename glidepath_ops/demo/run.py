@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import random
 import tempfile
 import time
@@ -115,8 +116,10 @@ async def _stages(running: Running) -> DemoSummary:
                 except TimeoutError:
                     running.display.print_line(
                         f"the time limit was reached after {running.elapsed():.0f} s, in the stage: {running.stage}"
+                        f" (the load of this machine is {os.getloadavg()[0]:.0f}, on {os.cpu_count()} processors)"
                     )
-                    running.display.print_line(running.setup.stack.tails())
+                    if running.rollback is None:  # otherwise all that the demo shows has happened
+                        running.display.print_line(running.setup.stack.tails())
                 if running.setup.options.keep:
                     await keep_running(running)
         finally:

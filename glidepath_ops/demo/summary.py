@@ -91,7 +91,7 @@ def failures(
 ) -> list[str]:
     """Return one line for each failure of the demo, none if it succeeded.
 
-    The demo fails if the ramp does not reach its last step (then no fault is injected), if the fault causes no
+    The demo fails if the ramp does not reach its last step, if the fault is not injected after that or causes no
     rollback, if client requests fail, or if none is answered. With the fault BODY, requests may fail after the fault is
     injected: once a client has the beginning of an answer, Envoy can no longer repeat the request.
     """
@@ -99,6 +99,8 @@ def failures(
     if not any(step.percent >= last_step for step in steps):
         reached = max((step.percent for step in steps), default=0)
         problems.append(f"the ramp did not reach {last_step:g} %, only {reached:g} %")
+    elif fault is not InjectedFault.NONE and clients.errors_before_fault is None:
+        problems.append(f"the fault ({fault}) was not injected: the demo ended before")
     elif fault is not InjectedFault.NONE and rollback is None:
         problems.append(f"the fault ({fault}) did not cause a rollback")
     errors = clients.errors

@@ -28,8 +28,9 @@ def test_a_plan_is_a_valid_configuration_on_loopback(plan: DemoPlan, tmp_path: P
     assert config.envoy.shadow_listen == f"unix:{tmp_path}/shadow.sock"
 
 
-def test_the_demo_ends_within_its_ninety_seconds() -> None:
-    assert written_plan().limit_s + 5 <= 90
+@pytest.mark.parametrize("plan", [written_plan(), llm_plan()])
+def test_the_demo_ends_within_three_minutes_however_slow_the_machine_is(plan: DemoPlan) -> None:
+    assert plan.limit_s <= 170
 
 
 def test_the_curl_examples_name_the_runtime_keys(tmp_path: Path) -> None:

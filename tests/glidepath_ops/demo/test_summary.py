@@ -56,7 +56,7 @@ def test_a_result_of_the_noise_floor_does_not_hide_a_lost_pair() -> None:
 
 
 def clients(errors: int = 0) -> ClientStats:
-    stats = ClientStats(requests=10, answered=10, errors=errors)
+    stats = ClientStats(requests=10, answered=10, errors=errors, errors_before_fault=0)
     stats.error_kinds["status 503"] = errors
     return stats
 
@@ -75,12 +75,16 @@ def test_every_failure_is_named() -> None:
 
 
 def test_a_fault_that_was_not_injected_is_not_blamed() -> None:
+    without = replace(clients(), errors_before_fault=None)
     problem = "the ramp did not reach 100 %, only 50 %"
-    assert failures(InjectedFault.ERRORS, 100, clients(), STEPS[:1], None) == [problem]
+    assert failures(InjectedFault.ERRORS, 100, without, STEPS[:1], None) == [problem]
+    problem = "the fault (body) was not injected: the demo ended before"
+    assert failures(InjectedFault.BODY, 100, without, STEPS, None) == [problem]
+    assert failures(InjectedFault.NONE, 100, without, STEPS, None) == []
 
 
 def test_with_a_fault_in_bodies_only_errors_before_the_fault_are_failures() -> None:
-    seen = replace(clients(5), errors_before_fault=0)
+    seen = clients(5)
     assert failures(InjectedFault.BODY, 100, seen, STEPS, BACK) == []
     assert failures(InjectedFault.ERRORS, 100, seen, STEPS, BACK) != []
     before = replace(seen, errors_before_fault=2)
