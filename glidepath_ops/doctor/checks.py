@@ -18,6 +18,7 @@ from glidepath_ops.doctor.instrument_checks import examine_instruments
 from glidepath_ops.doctor.mesh_remedies import with_control_plane
 from glidepath_ops.doctor.missing_envoy_parts import missing_parts
 from glidepath_ops.doctor.redis_storage_checks import examine_storage
+from glidepath_ops.doctor.settings_check import examine_settings
 from glidepath_ops.doctor.split_checks import examine_split
 from glidepath_ops.envoyconfig.access_log_tags import record_filters
 from glidepath_ops.envoyconfig.envoy_versions import (
@@ -44,7 +45,7 @@ def examine(config: Config, envoys: Iterable[EnvoyFacts], redis: RedisFacts) -> 
     findings: list[Finding] = []
     for envoy in envoys:
         findings += examine_envoy(config, envoy)
-    return [*findings, *examine_redis(redis), *examine_languages(config, redis)]
+    return [*findings, *examine_redis(redis), *examine_settings(config, redis), *examine_languages(config, redis)]
 
 
 def examine_envoy(config: Config, envoy: EnvoyFacts) -> list[Finding]:

@@ -184,6 +184,7 @@ class RedisFacts:
     last_steering: Mapping[str, LastSteering] = field(default_factory=dict)  # workload → the group that steered it last
     unseen: UnseenRecord | None = None  # None: no scorer has counted yet
     status_age_s: Mapping[str, float | None] = field(default_factory=dict)  # workload → age of its status
+    digests: Mapping[str, str] = field(default_factory=dict)  # workload → Config.digest of the scorer that steers it
     refusals: Mapping[str, tuple[SideRefusal, ...]] = field(default_factory=dict)  # by workload, from its status
     blind: Mapping[str, str] = field(default_factory=dict)  # workload → why the steering is blind; "" if it is not
     no_counters: Mapping[str, str] = field(default_factory=dict)  # workload → why Envoy's counters cannot be read

