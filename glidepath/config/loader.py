@@ -57,8 +57,9 @@ class Places:
         return cls(_read(path))
 
     def locate(self, *key: str | int) -> str:
-        """Return the place of a key, as ``FILE:LINE: KEY.PATH``."""
-        return f"{self._source.place(key)}: {dotted(key)}"
+        """Return the place of a key, as ``FILE:LINE: KEY.PATH``; without the line if the file has no such section."""
+        place = self._source.place(key) if self._source.has(key[:1]) else self._source.name
+        return f"{place}: {dotted(key)}"
 
 
 def locate(path: str | Path, *key: str | int) -> str:

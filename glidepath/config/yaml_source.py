@@ -94,6 +94,9 @@ class YamlSource:
         file, line = self.position(path)
         return f"{file}:{line}" if line else file
 
+    def has(self, path: KeyPath) -> bool:
+        return path in self._places
+
     def position(self, path: KeyPath) -> tuple[str, int]:
         """Return the file and the line of the key, or of the nearest section around it; line 0 if there is none."""
         ends = range(len(path), -1, -1)

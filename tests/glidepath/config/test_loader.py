@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glidepath.config import Config, load_config, parse_config
+from glidepath.config.loader import locate
 from glidepath.config.ramp import EffectiveRules
 from glidepath.errors import ConfigError, UnknownWorkloadError
 from tests.support.faulty_configs import GOOD, WRONG, config_or_error
@@ -147,3 +148,10 @@ def test_gates_by_their_old_names_are_read_or_refused_with_the_new_name() -> Non
         parse_config(GOOD.replace("sameness:", "quality: {margin: 1%}, sameness:"))
     with pytest.raises(ConfigError, match="gating no longer exists; write action: inform"):
         parse_config(GOOD.replace("max_increase: 0.5%", "max_increase: 0.5%, gating: false"))
+
+
+def test_the_place_of_a_key_has_no_line_if_the_file_lacks_its_section(tmp_path: Path) -> None:
+    path = tmp_path / "glidepath.yaml"
+    path.write_text(GOOD)
+    assert locate(path, "workloads", "chat", "probes") == f"{path}:7: workloads.chat.probes"  # that of its section
+    assert locate(path, "scorer", "metrics") == f"{path}: scorer.metrics"
