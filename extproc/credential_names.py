@@ -73,6 +73,8 @@ _MARK = re.compile(
     r"|\$\([^()]*\)|\$[A-Z][A-Z0-9_]*|%[A-Z][A-Z0-9_]*%|%s|%\(\w+\)s"
     r"|\*+|[xX]+|\.+|•+|…+"
 )
+# What follows a host and a colon in a URL is a port, and no password: a number, or a placeholder for one.
+PORT = r"(?:\d{1,5}|\$\w+|\$?\{[^{}\s]{0,64}\}+|%\w|<[^<>\s]{0,64}>)(?:[/?#'\s]|$)"
 _NO_NAME = re.compile(r"[^a-z0-9]")
 _LONG, _LONG_WITHOUT_DIGITS = 8, 20
 _LONG_IN_A_URL = 16

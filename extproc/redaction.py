@@ -16,6 +16,7 @@ import regex
 
 from extproc.amazon_event_frames import DamagedFrameError, divide, frame, is_frames, part_of
 from extproc.body_text import read_text
+from extproc.credential_names import PORT
 from extproc.escaped_text import HIDDEN, Apply, rewrite_text
 from extproc.extproc_errors import NotRedactedError
 from extproc.json_tree import BodyTooComplexError
@@ -69,9 +70,14 @@ def _octets(text: str) -> int:
 
 # Name → pattern, and a function that returns how many characters of a match to redact (0: the match is false).
 BUILTIN: dict[str, tuple[str, Callable[[str], int]]] = {
-    # The user and the password before the host of a URL. A password may contain "@", so it ends at the last "@". This
+    # The user and the password before the host of a URL. A password may contain "@", so it ends at the last "@". In the
+    # second form, it also contains a slash or another character that ends a host if the URL is read strictly. This
     # pattern is the first: another pattern could redact a part of the password, and this one would no longer match.
-    "url_password": (r"(?<=://)[^\s/?#@:\"'<>]{0,4096}+:[^\s/?#\"'<>]{0,4096}(?=@[\w\[{$%<])", len),
+    "url_password": (
+        r"(?<=://)(?:[^\s/?#@:\"'<>]{0,4096}+:[^\s/?#\"'<>]{0,4096}"
+        rf"|[^\s/?#@:\"'<>\[]{{0,256}}+:(?!{PORT})(?:[^\s\"<>:]|:(?!//)){{1,256}})(?=@[\w\[{{$%<])",
+        len,
+    ),
     "email": (r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}", len),
     # A phone number must have a plus, brackets or separators, as bare digits are far more often a timestamp or an id.
     "phone": (

@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator
 
 from extproc.credential_names import (
     ENDS,
+    PORT,
     is_credential,
     is_credential_before_host,
     is_credential_of_url,
@@ -52,9 +53,13 @@ _HEADERS = re.compile(rb'headers"\s*:\s*\{([^{}]{1,4096}+)')
 _HEADER = re.compile(rb'"([^"]{1,64}+)"\s*:\s*"([^"]{1,4096}+)')
 _NO_SECRET = frozenset(name.encode() for name in PASSED_HEADERS)
 _PARAMETER = re.compile(rb"=(?=[^&\s\"'<>\\])" + _after(b"=") + rb"([^&\s\"'<>\\]+)")
-# The user and the password before the host of a URL. A password may contain "@", so it ends at the last "@". Neither
-# part contains a slash, so no byte is searched from two beginnings.
-_BEFORE_HOST = re.compile(rb"://([^\s/?#@:\"'<>\\]{0,4096}+)(?::([^\s/?#\"'<>\\]{0,4096}))?@(?=[\w\[{$%<])")
+# The user and the password before the host of a URL. A password may contain "@", so it ends at the last "@". In the
+# second form, it also contains a slash or another character that ends a host if the URL is read strictly. No part
+# contains "://", so no byte is searched from two beginnings.
+_BEFORE_HOST = re.compile(
+    rb"://(?:([^\s/?#@:\"'<>\\]{0,4096}+)(?::([^\s/?#\"'<>\\]{0,4096}))?"
+    rb"|([^\s/?#@:\"'<>\\\[]{0,256}+):(?!" + PORT.encode() + rb")((?:[^\s\"<>\\:]|:(?!//)){1,256}))@(?=[\w\[{$%<])"
+)
 # A part of a multipart body. All repetitions are bounded, because an attacker may send a body that is slow to search.
 _PART = re.compile(rb"content-disposition:([^\r\n]{0,256}+)\r?\n(?:[^\r\n]{1,999}+\r?\n){0,8}+\r?\n([^\r\n]+)")
 _NAME_OF_A_PART = re.compile(rb'[; ]name="?([^";]{1,64})')
@@ -152,7 +157,8 @@ def _is_parameter(found: re.Match[bytes]) -> bool:
 
 
 def _is_before_host(found: re.Match[bytes]) -> bool:
-    return is_credential_before_host(found[1].decode(errors="replace"), (found[2] or b"").decode(errors="replace"))
+    user, password = (found[1], found[2]) if found[1] is not None else (found[3], found[4])
+    return is_credential_before_host(user.decode(errors="replace"), (password or b"").decode(errors="replace"))
 
 
 def _named(found: re.Match[bytes]) -> tuple[str, bytes]:

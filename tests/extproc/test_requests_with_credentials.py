@@ -50,6 +50,8 @@ GIVING: dict[str, Any] = {
     "a password with the marks of placeholders": {"input": "postgres://app:$up3r{S}ecret9@db.example/x"},
     "a password that looks like a variable": {"input": "postgres://app:$ecret@db.example/x"},
     "a password with an at sign": {"input": "postgres://app:p@ssw0rd@db.example/x"},
+    "a password with a slash": {"input": "Use postgres://app:Tr0ub/4dor@db.example:5432/x."},
+    "a password with a quote and a hash": {"input": "mysql://app:Tr0ub'4#dor?@db.example/x"},
     "a password before a variable": {"input": "postgres://app:hunter2@${DB_HOST}/x, redis://:hunter2@{host}"},
     "a token without a password": {"input": "curl https://sk_live_0123456789abcdef:@api.example/v1"},
     "an escaped password": {"input": "https%3A%2F%2Fa%3Ahunter2%40x.example%2Fy"},
@@ -77,6 +79,8 @@ HARMLESS: dict[str, Any] = {
             {"content": "https://user:$PASSWORD@host/, mongodb://u:••••@h1:27017,h2:27017/x and p://%s:%s@%s/d, a@b.c"},
         ]
     },
+    "ports and paths with an at sign": {"input": "docker://localhost:5000/x@sha256:ab http://h:80/?m=a@b http://h:%s/x@1"},
+    "ports of IPv6 and of variables": {"input": "http://[::1]:8080/a@b http://h:$PORT/a@1 x://h:${P}/a@b 'a://h:1','c@d'"},
     "a user before a host": {"messages": [{"content": "ssh://git@github.com/a/b and https://x.example/@user:1 a@b.c"}]},
     "a plain URL": {"messages": [{"content": "https://x/y?page=2&sort=name&session_length=1234567890123456"}]},
     "a signed thought": {"messages": [{"content": [{"type": "thinking", "signature": HEX}]}]},
@@ -114,6 +118,9 @@ LARGE = {
     "long users before a host": ((b"://" + b"a" * 4_000 + b":" + b"b" * 4_000) * 500 + b" @", False),
     "at signs before no host": ((b"://:" + b"@" * 4_000) * 1_000, False),
     "an endless password": (b"://:" * 20_000 + b"b" * 4_000_000 + b"@", False),
+    "passwords with slashes": ((b"://u:" + b"/" * 250) * 16_000 + b" @", False),
+    "passwords with colons": (b"://u:/" + b":" * 4_000_000 + b" @", False),
+    "beginnings without an end": (b"://:/" * 800_000 + b"@", False),
     "placeholders before a host": (b"://u:pass@h" * 300_000, True),
     "one long name": (b'{"' + b"a" * 4_000_000 + b'token": "T"}', True),
 }
