@@ -29,9 +29,10 @@ _HINTS = re.compile(
     rb"|item_reference|encrypted_content|signature|redacted_thinking|thoughtSignature|thought_signature"
     rb"|systemTool|s3Location|context|audio|reasoning\.encrypted|agent_id|conversation_id|vector_store_ids|deferred"
     rb"|enable_search|enable_code_interpreter|enable_enhancement|web_search|data_sources|dataSources"
-    rb'|mcp_approval_response|previous_interaction_id)"'
+    rb'|mcp_approval_response|previous_interaction_id|integrations|preset)"'
 )
 _ONLINE = ":online"  # the end of a model's name with which OpenRouter searches the web
+_PRESET = "@preset/"  # in a model's name: a system prompt and parameters that OpenRouter keeps
 _LONG_STRING = re.compile(rb'"[^"\\]{1024,}+"')  # names and types are shorter
 _BASE64 = re.compile(rb'"(?:data:[^"\\,]{0,100}+,)?[A-Za-z0-9+/=_-]{1024,}+"')  # a picture, which is not text
 _INELIGIBLE = {
@@ -53,6 +54,7 @@ _ACTING = (
     "web_search",  # Baidu
     "enable_enhancement",  # Tencent
     "data_sources", "dataSources",  # Azure
+    "integrations",  # LM Studio
 )  # fmt: skip
 # Members of the top level that select state at the server.
 _SELECTING = (
@@ -61,7 +63,7 @@ _SELECTING = (
 )  # fmt: skip
 # These members select state at some servers. Other servers ignore them, and applications use these names for their own
 # data.
-_SELECTING_OR_OWN = ("conversation_id", "agent_id")
+_SELECTING_OR_OWN = ("conversation_id", "agent_id", "preset")
 # Members of objects in the conversation. Only the server that wrote such a member can read it.
 _OF_ONE_SERVER = (
     "file_id", "fileUri", "file_uri", "s3Location", "encrypted_content", "signature", "thoughtSignature",
@@ -102,13 +104,14 @@ def reason_not_to_copy(body: bytes, to: Backend | None = None, *, stateless: boo
         return None
     if _acts(document):
         return Coverage.HAS_EFFECTS
-    if not stateless and any(document.get(name) not in _NOTHING for name in _SELECTING_OR_OWN):
+    if not stateless and _may_need_state(document):
         return Coverage.NEEDS_STATE
     return Coverage.NEEDS_STATE if _needs_state(document) else None
 
 
 def _may_have_hints(body: bytes) -> bool:
-    return b"\\u00" in body or b':online"' in body or _HINTS.search(body) is not None
+    named = b':online"' in body or b"@preset" in body
+    return named or b"\\u00" in body or _HINTS.search(body) is not None
 
 
 def without_pictures(body: bytes) -> bytes:
@@ -190,6 +193,13 @@ def _is_of_the_client(tool: object) -> bool:
     if tool.keys() & {"name", "function", "toolSpec", "input_schema", "parameter_definitions", "cachePoint"}:
         return True
     return tool.keys() <= _DECLARATIONS
+
+
+def _may_need_state(document: Mapping[str, object]) -> bool:
+    """Return whether a request selects state, unless the names in it are the application's own."""
+    model = document.get("model")
+    preset = isinstance(model, str) and _PRESET in model
+    return preset or any(document.get(name) not in _NOTHING for name in _SELECTING_OR_OWN)
 
 
 def _needs_state(document: Mapping[str, object]) -> bool:

@@ -29,7 +29,11 @@ def has_content(body: bytes, *, completes: bool) -> bool:
 def completes_text(doc: dict[str, object]) -> bool:
     choices = doc.get("choices")
     first = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
-    return "text" in first or "response" in doc or is_of_llamacpp(doc)  # OpenAI, Ollama, llama.cpp
+    return "text" in first or "response" in doc or is_of_llamacpp(doc) or is_of_sglang(doc)  # OpenAI and Ollama first
+
+
+def is_of_sglang(doc: dict[str, object]) -> bool:
+    return isinstance(doc.get("meta_info"), dict) and isinstance(doc.get("text"), str)
 
 
 def is_of_llamacpp(doc: dict[str, object]) -> bool:

@@ -57,18 +57,21 @@ CALL_FORMS: tuple[CallForm, ...] = (
     CallForm(r"/rerank", "tei.rerank"),
     CallForm(r"/v[12]/embed", "cohere.embed"),
     CallForm(r"/embed(_all|_sparse)?", "tei.embed"),
+    CallForm(r"/pipeline/feature-extraction", "tei.embed"),  # Hugging Face's Inference Providers
     CallForm(r"/predict", "tei.predict"),
+    CallForm(r"/v1/models/[^/:?]+(/(versions|labels)/[^/:?]+)?:predict", "tfserving.predict"),  # KServe v1 too
     CallForm(r"/v[12]/chat", "cohere.chat"),
     CallForm(r":(generateContent|streamGenerateContent)", "gemini.generate_content"),
     CallForm(r"/model/[^/?]+/converse(-stream)?", "bedrock.converse"),
     CallForm(r"/invoke(-with-response-stream)?", BY_BODY),
     CallForm(r":(rawPredict|streamRawPredict)", BY_BODY),
     CallForm(r"/invocations", BY_BODY),  # SageMaker, Databricks, MLflow
+    CallForm(r"/(score|classify)", BY_BODY),  # vLLM; Azure ML, whose users define the format
     CallForm(r"/invocations-response-stream", ""),
     CallForm(r"/interactions", ""),  # Gemini
     CallForm(r"/complete", ""),  # Anthropic's API before Messages
     CallForm(r"/(moderations|classifications|ocr)", ""),
-    CallForm(r"/(score|classify|infer)", ""),
+    CallForm(r"/infer", ""),
     CallForm(r":(predict|serverStreamingPredict|embedContent|batchEmbedContents)", ""),
     CallForm(r"/audio/(speech|transcriptions|translations)", ""),
     CallForm(r"/images/(generations|edits|variations)", ""),
@@ -108,14 +111,20 @@ MANAGEMENT_SEGMENTS = (
 )
 # A path with one of these segments belongs to a conversation that the server keeps.
 STATEFUL_SEGMENTS = ("assistants", "containers", "conversations", "runs", "threads", "vector_stores")
+# A prompt that Amazon Bedrock keeps, in place of the model. Only this account and region have it.
+_STORED_PROMPT = r"[^?]*/model/[^/?]*(:|%3[aA])prompt(/|%2[fF])[^?]*"
+# Anthropic's count of tokens on Vertex AI. Its path has the form of an inference call.
+_COUNT_OF_TOKENS = r"[^?]*/models/count-tokens:rawPredict/*"
 
 _ENDINGS = "|".join(form.pattern for form in CALL_FORMS)
 # Paths of inference calls, with or without a query; a path must also not match NOT_INFERENCE.
 INFERENCE_PATHS = rf"[^?]*({_ENDINGS})/*(\?.*)?"
-NOT_INFERENCE = rf"[^?]*/({'|'.join(MANAGEMENT_SEGMENTS + STATEFUL_SEGMENTS)})(/[^?]*)?(\?.*)?"
+_OTHER_SEGMENTS = rf"[^?]*/({'|'.join(MANAGEMENT_SEGMENTS + STATEFUL_SEGMENTS)})(/[^?]*)?"
+NOT_INFERENCE = rf"({_OTHER_SEGMENTS}|{_STORED_PROMPT}|{_COUNT_OF_TOKENS})(\?.*)?"
 
 _FORMS = tuple((re.compile(rf"{form.pattern}$"), form) for form in CALL_FORMS)
 _ANY_FORM = re.compile(INFERENCE_PATHS)
+_PROMPT_PATH, _COUNTING_PATH = re.compile(_STORED_PROMPT), re.compile(_COUNT_OF_TOKENS)
 _OLLAMA_MANAGEMENT = re.compile(r"/api/(pull|push|create|copy|delete|blobs/[^/]*)$")
 _CHANGES = ("DELETE", "PUT", "PATCH")
 
@@ -155,9 +164,11 @@ def call_class(method: str, path: str, exact: str | None = None, *, upgrade: boo
         return CallClass.MANAGEMENT
     if not segments.isdisjoint(STATEFUL_SEGMENTS) or any(f"{stored}/" in bare for stored in STORED_BY_DEFAULT):
         return CallClass.STATEFUL
+    if _PROMPT_PATH.fullmatch(bare):
+        return CallClass.STATEFUL
     if method in _CHANGES:
         return CallClass.MANAGEMENT
-    if method != "POST" or not path.startswith("/"):
+    if method != "POST" or not path.startswith("/") or _COUNTING_PATH.fullmatch(bare):
         return CallClass.UNKNOWN
     declared = exact is not None and bare == exact.rstrip("/")
     return CallClass.INFERENCE if declared or _ANY_FORM.fullmatch(path) else CallClass.UNKNOWN

@@ -12,7 +12,7 @@ import re
 from collections import deque
 from dataclasses import dataclass
 
-from glidepath.answer_content import TAIL, completes_text, has_content, is_of_llamacpp
+from glidepath.answer_content import TAIL, completes_text, has_content, is_of_llamacpp, is_of_sglang
 from glidepath.answer_faults import AnswerFault, FoundFault
 from glidepath.error_forms import is_error_without_the_field
 
@@ -221,6 +221,9 @@ def _reason(doc: dict[str, object]) -> str | None:
     first, delta = _first_choice(doc), doc.get("delta")
     found = first.get("finish_reason") or first.get("finishReason") or doc.get("stop_reason") or doc.get("stopReason")
     found = found or doc.get("finish_reason")  # Cohere
+    if not found and isinstance(info := doc.get("meta_info"), dict):  # SGLang
+        found = info.get("finish_reason")
+        found = found.get("type") if isinstance(found, dict) else found
     if not found and isinstance(delta, dict):
         found = delta.get("stop_reason") or delta.get("finish_reason")
     if not found and doc.get("done") is True and ("message" in doc or "response" in doc):
@@ -266,7 +269,7 @@ def _is_known(event: _Event) -> bool:
     named = isinstance(kind, str) and (kind in _ANTHROPIC + _COHERE or kind.startswith("response."))
     tgi = {"token", "generated_text"} <= doc.keys()
     lists = isinstance(doc.get("choices"), list) or isinstance(doc.get("candidates"), list)
-    return named or tgi or lists or is_of_llamacpp(doc)
+    return named or tgi or lists or is_of_llamacpp(doc) or is_of_sglang(doc)
 
 
 def _error_inside(body: bytes) -> FoundFault | None:

@@ -135,4 +135,5 @@ _FORMS: tuple[tuple[str, Callable[[Mapping[str, Any]], bool]], ...] = (
     ("candidates", _in_candidates),
     ("message", _in_message),  # Ollama's chat
     ("response", lambda event: bool(event["response"]) or bool(event.get("thinking"))),  # Ollama's generate
+    ("meta_info", lambda event: bool(event.get("text")) or bool(event.get("output_ids"))),  # SGLang's generate
 )

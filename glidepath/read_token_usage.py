@@ -27,7 +27,8 @@ from glidepath.token_usage import MOST_TOKENS, ServiceTier, TokenSource, TokenUs
 BYTES_PER_TOKEN = 4
 _FIRST, _LAST = 2, 4  # objects that are read from the beginning and from the end of a body
 _WINDOW = 8 * 1024  # bytes of the largest usage object
-_NAMES = (b'"usage"', b'"usageMetadata"', b'"billed_units"', b'"amazon-bedrock-invocationMetrics"')
+# SGLang's own format has the numbers in meta_info.
+_NAMES = (b'"usage"', b'"usageMetadata"', b'"billed_units"', b'"amazon-bedrock-invocationMetrics"', b'"meta_info"')
 # An event of Bedrock's InvokeModelWithResponseStream has the model's own event in base64.
 _WRAPPED, _CHUNK = b'"bytes"', re.compile(rb'\s*:\s*"([A-Za-z0-9+/]{1,16384}={0,2})"')
 _OBJECT = re.compile(rb"\s*:\s*(?=\{)")

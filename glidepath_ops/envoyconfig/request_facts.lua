@@ -24,14 +24,14 @@ for _, name in ipairs({
   "max_output_tokens", "thought_signature", "tool_call_id", "tool_use_id", "call_id", "toolUseId", "reasoning",
   "reasoning_content", "reasoning_details", "thinking_blocks", "reasoningContent", "context", "conversation_id",
   "agent_id", "deferred", "vector_store_ids", "file_ids", "previous_interaction_id", "skill_id", "fileSearch",
-  "file_search", "retrieval", "arguments", "args", "s3Location",
+  "file_search", "retrieval", "arguments", "args", "s3Location", "preset",
 }) do NAMES[name] = name end
 for name in pairs(STICKY_KEYS) do
   local last = name:match("^metadata%.(.*)$") or name
   NAMES[last] = last
 end
 
-local PROMPTS = { input = true, prompt = true, inputs = true, message = true, text_input = true }
+local PROMPTS = { input = true, prompt = true, inputs = true, message = true, text_input = true, text = true }
 local LISTS = { messages = true, input = true, contents = true }
 local HOSTED_KEYS = {
   googleSearch = true, google_search = true, codeExecution = true, code_execution = true, urlContext = true,
@@ -131,6 +131,7 @@ local function take_model(scan, first, last)
   local value = is_long and "" or unescaped_ascii(piece(scan, first + 1, last - 1)):gsub("\\/", "/")
   if facts.model ~= nil and facts.model ~= value then facts.ambiguous = true end
   facts.model = value
+  take_model_state(scan, value)
 end
 
 local function is_hosted(kind)

@@ -5,7 +5,7 @@
 -- Strings or numbers at depth 1 whose presence, not empty, means that the request needs state of the server.
 local NEEDS = {
   previous_response_id = true, conversation = true, container = true, cachedContent = true, cached_content = true,
-  conversation_id = true, agent_id = true, previous_interaction_id = true,
+  conversation_id = true, agent_id = true, previous_interaction_id = true, preset = true,
 }
 local NEEDS_BY_ID = { conversation = true, prompt = true, container = true } -- objects at depth 2 with an id
 local FILES = { file_id = true, fileUri = true, file_uri = true } -- files that the client has uploaded before
@@ -27,6 +27,11 @@ local function in_arguments(scan)
     if ARGUMENTS[scan.names[depth]] then return true end
   end
   return false
+end
+
+-- Takes the name of the model, which may name a preset of OpenRouter: a system prompt and parameters.
+local function take_model_state(scan, model)
+  if model:find("@preset/", 1, true) then needs_state(scan, "preset") end
 end
 
 -- Takes the string, not empty, that is the value of the key `name` in an object below depth 1.

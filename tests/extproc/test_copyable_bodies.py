@@ -32,6 +32,7 @@ ACTING: dict[str, Any] = {
     "Qwen's search": {"messages": [], "enable_search": True},
     "search in Qwen's own API": {"input": {"messages": []}, "parameters": {"enable_search": True}},
     "OpenRouter's search by the model": {"model": "openai/gpt-4o:online", "messages": []},
+    "LM Studio's tools": {"model": "m", "input": "x", "integrations": ["mcp/playwright"]},
     "xAI's search": {"messages": [], "search_parameters": {"mode": "auto"}},
     "a deferred completion": {"messages": [], "deferred": True},
     "Baidu's search": {"messages": [], "web_search": {"enable": True}},
@@ -45,6 +46,9 @@ STATEFUL: dict[str, Any] = {
     "Cohere's conversation": {"message": "and?", "conversation_id": "c1"},
     "a conversation with a number": {"messages": [], "conversation_id": 7},
     "Mistral's agent": {"messages": [], "agent_id": "ag:1"},
+    "OpenRouter's preset": {"model": "openai/gpt-4o", "preset": "support", "messages": []},
+    "OpenRouter's preset as a model": {"model": "@preset/support", "messages": []},
+    "OpenRouter's preset of a model": {"model": "openai/gpt-4o@preset/support", "messages": []},
     "LiteLLM's vector stores": {"messages": [], "vector_store_ids": ["vs_1"]},
     "a conversation in tokens": {"prompt": "and?", "context": [1, 2, 3]},
     "an object in S3": {"messages": [{"content": [{"image": {"source": {"s3Location": {"uri": "s3://b/k"}}}}]}]},
@@ -75,6 +79,9 @@ PLAIN: dict[str, Any] = {
     },
     "ids of the application": {"messages": [], "session_id": "s", "thread_id": "t", "metadata": {"agent_id": "a"}},
     "no search": {"model": "x:online-7b", "enable_search": False, "deferred": False, "parameters": [], "plugins": []},
+    "OpenRouter's other models": {"models": ["a/b", "c/d"], "route": "fallback", "messages": [], "preset": ""},
+    "a preset of the application": {"model": "preset/x", "messages": [], "metadata": {"preset": "x"}},
+    "a model with a version": {"model": "claude@20250101", "integrations": [], "messages": []},
     "items of an answer": {"input": [{"type": "message", "content": "mcp_approval_response"}]},
     "Cohere's documents": {"message": "x", "documents": [{"text": "y"}], "conversation_id": ""},
     "a text prompt": {"prompt": 'say "store": true'},
@@ -97,7 +104,11 @@ def test_a_request_that_only_computes_is_copied(name: str) -> None:
     assert reason_not_to_copy(json.dumps(PLAIN[name]).encode()) is None
 
 
-@pytest.mark.parametrize("name", ["conversation_id", "agent_id"])
+def test_a_preset_whose_name_has_an_escaped_slash_is_found() -> None:
+    assert reason_not_to_copy(rb'{"model": "@preset\/support", "messages": []}') is Coverage.NEEDS_STATE
+
+
+@pytest.mark.parametrize("name", ["conversation_id", "agent_id", "preset"])
 def test_an_applications_own_id_is_no_state_in_a_workload_that_is_declared_stateless(name: str) -> None:
     body = json.dumps({"messages": [], name: "x"}).encode()
     assert reason_not_to_copy(body, stateless=True) is None

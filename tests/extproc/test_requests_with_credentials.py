@@ -79,8 +79,12 @@ HARMLESS: dict[str, Any] = {
             {"content": "https://user:$PASSWORD@host/, mongodb://u:••••@h1:27017,h2:27017/x and p://%s:%s@%s/d, a@b.c"},
         ]
     },
-    "ports and paths with an at sign": {"input": "docker://localhost:5000/x@sha256:ab http://h:80/?m=a@b http://h:%s/x@1"},
-    "ports of IPv6 and of variables": {"input": "http://[::1]:8080/a@b http://h:$PORT/a@1 x://h:${P}/a@b 'a://h:1','c@d'"},
+    "ports and paths with an at sign": {
+        "input": "docker://localhost:5000/x@sha256:ab http://h:80/?m=a@b http://h:%s/x@1"
+    },
+    "ports of IPv6 and of variables": {
+        "input": "http://[::1]:8080/a@b http://h:$PORT/a@1 x://h:${P}/a@b 'a://h:1','c@d'"
+    },
     "a user before a host": {"messages": [{"content": "ssh://git@github.com/a/b and https://x.example/@user:1 a@b.c"}]},
     "a plain URL": {"messages": [{"content": "https://x/y?page=2&sort=name&session_length=1234567890123456"}]},
     "a signed thought": {"messages": [{"content": [{"type": "thinking", "signature": HEX}]}]},

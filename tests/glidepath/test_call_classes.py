@@ -49,6 +49,16 @@ READ = [
     "/embed_all",
     "/predict",
     "/v2/models/bert/infer",
+    "/v2/models/llm/generate_stream",
+    "/v1/models/bert:predict",
+    "/v1/models/bert/versions/3:predict",
+    "/hf-inference/models/org/e5/pipeline/feature-extraction",
+    "/score",
+    "/v1/score",
+    "/classify",
+    "/api/v0/chat/completions",
+    "/openai/deployments/gpt/embeddings?api-version=2024-10-21",
+    "/openai/v1/chat/completions",
     "/v2/models/bert/versions/3/generate",
     "/v1beta/models/gemini:generateContent",
     "/model/claude/converse-stream",
@@ -66,6 +76,7 @@ UNREAD = [
     "/v1/audio/transcriptions",
     "/v1/images/generations",
     "/v1/projects/p/endpoints/e:predict",
+    "/v1beta/models/imagen-4:predict",
     "/v1/projects/p/endpoints/e:serverStreamingPredict",
 ]
 MANAGEMENT = [
@@ -88,6 +99,8 @@ STATEFUL = [
     ("POST", "/v1beta/interactions/i1/cancel"),
     ("DELETE", "/v1/responses/r1"),
     ("POST", "/v1/conversations/c1/responses"),
+    ("POST", "/model/arn%3Aaws%3Abedrock%3Aus-east-1%3A1%3Aprompt%2FABC%3A1/converse"),
+    ("POST", "/model/arn:aws:bedrock:us-east-1:1:prompt/ABC:1/converse-stream"),
 ]
 UNKNOWN = [
     ("POST", "/admin/reload"),
@@ -98,6 +111,8 @@ UNKNOWN = [
     ("GET", "/v1/models"),
     ("GET", "/v1/responses"),
     ("POST", "/v1/messages/count_tokens"),
+    ("POST", "/v1/projects/p/locations/l/publishers/anthropic/models/count-tokens:rawPredict"),
+    ("POST", "/api/v1/models/load"),
     ("POST", "/tokenize"),
     ("POST", "/endpoints/e/async-invocations"),
     ("POST", "/async-invoke"),
@@ -150,7 +165,9 @@ def test_the_extractors_know_every_form_of_the_table() -> None:
 
 
 def test_every_format_of_the_extractors_has_a_form_in_the_table() -> None:
-    assert set(Surface) - {form.surface for form in CALL_FORMS} == {Surface.CUSTOM, Surface.UNKNOWN, Surface.PLAIN_TEXT}
+    on_paths_of_others = {Surface.SGLANG_GENERATE, Surface.VLLM_SCORE, Surface.VLLM_CLASSIFY}
+    without_path = {Surface.CUSTOM, Surface.UNKNOWN, Surface.PLAIN_TEXT}
+    assert set(Surface) - {form.surface for form in CALL_FORMS} == on_paths_of_others | without_path
 
 
 @pytest.mark.parametrize(
@@ -182,7 +199,10 @@ def test_the_path_or_the_body_of_a_call_asks_for_a_stream(path: str, wanted: obj
 
 
 PIECES = st.sampled_from(
-    ["/", "?", "v1", "files", "chat", "completions", "responses", "messages", "generate", ":predict"]
+    [
+        *("/", "?", "v1", "files", "chat", "completions", "responses", "messages", "generate", ":predict"),
+        *("model/arn:prompt/A", "arn%3aprompt%2fA/converse", "models/count-tokens", ":rawPredict"),
+    ]
 )
 
 

@@ -125,6 +125,9 @@ FAILED: tuple[tuple[AnswerFault, object, str], ...] = (
     (AnswerFault.EMPTY_ANSWER, sse(COHERE[0], {"type": "message-end", "delta": {"finish_reason": "COMPLETE"}}), SSE),
     (AnswerFault.UNFINISHED_STREAM, sse(*COHERE), SSE),
     (AnswerFault.UNFINISHED_STREAM, sse({"token": {"text": "a"}, "generated_text": None}), SSE),
+    (AnswerFault.UNFINISHED_STREAM, sse({"text": "a", "meta_info": {"finish_reason": None}}), SSE),
+    (AnswerFault.ERROR_BODY, {"text": "a", "meta_info": {"finish_reason": {"type": "abort"}}}, "application/json"),
+    (AnswerFault.EMPTY_ANSWER, {"text": "", "meta_info": {"finish_reason": {"type": "stop"}}}, "application/json"),
     (AnswerFault.NO_ANSWER, {"object": "chat.completion", "choices": None}, JSON),
     (AnswerFault.NO_ANSWER, {"object": "chat.completion", "usage": {"prompt_tokens": 1}}, JSON),
     (AnswerFault.NO_ANSWER, {"choices": [], "usage": {}}, JSON),
@@ -304,6 +307,7 @@ COMPLETED = (
     {"object": "text_completion", "choices": [{"text": "    ", "index": 0, "finish_reason": "stop"}]},
     {"content": "\n", "stop": True, "stop_type": "word"},  # llama.cpp's /infill
     {"response": " ", "done": True, "done_reason": "stop"},  # Ollama's /api/generate
+    {"text": "\n", "meta_info": {"finish_reason": {"type": "stop"}}},  # SGLang's /generate
 )
 
 

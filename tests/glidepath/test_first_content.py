@@ -38,6 +38,7 @@ CONTENT: list[dict[str, Any]] = [
     {"candidates": [{"content": {"parts": [{"text": "a"}]}}]},
     {"model": "m", "message": {"role": "assistant", "content": "a"}, "done": False},
     {"model": "m", "response": "a", "done": False},
+    {"text": "a", "output_ids": [1], "meta_info": {"finish_reason": None}},
     {"error": {"message": "no"}},
     {"something": "unknown"},
 ]
@@ -56,6 +57,7 @@ NONE: list[dict[str, Any]] = [
     {"candidates": [{"content": {"role": "model"}}], "usageMetadata": {}},
     {"model": "m", "message": {"role": "assistant", "content": ""}, "done": False},
     {"model": "m", "response": "", "done": False},
+    {"text": "", "output_ids": [], "meta_info": {"finish_reason": None}},
 ]
 
 

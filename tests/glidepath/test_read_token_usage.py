@@ -64,6 +64,11 @@ FROM_ANTHROPIC = TokenUsage(47_000, 800, cached_read=40_000, cached_write=4_000,
             TokenUsage(5, 2),
         ),
         (
+            b'data: {"text": "x", "meta_info": {"prompt_tokens": 5, "completion_tokens": 1, "cached_tokens": 3}}\n\n'
+            b'data: {"text": "xy", "meta_info": {"prompt_tokens": 5, "completion_tokens": 2, "cached_tokens": 3}}\n\n',
+            TokenUsage(5, 2, cached_read=3),
+        ),
+        (
             b'{"usage": {"prompt_tokens": 9, "completion_tokens": 4, "total_tokens": 16, '
             b'"completion_tokens_details": {"reasoning_tokens": 3}}}',
             TokenUsage(9, 7, reasoning=3),
@@ -75,7 +80,7 @@ FROM_ANTHROPIC = TokenUsage(47_000, 800, cached_read=40_000, cached_write=4_000,
     ],
     ids=[
         "openai", "openai stream", "responses stream", "anthropic stream", "gemini array", "bedrock", "cohere",
-        "cohere v1", "ollama", "tgi", "llama.cpp", "reasoning beside the completion",
+        "cohere v1", "ollama", "tgi", "llama.cpp", "sglang", "reasoning beside the completion",
         "a proxy's cached tokens inside the prompt",
     ],
 )  # fmt: skip

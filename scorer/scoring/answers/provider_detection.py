@@ -24,7 +24,9 @@ from scorer.scoring.answers.providers import (
     ollama,
     openai_chat,
     openai_responses,
+    predictions,
     rankings_and_labels,
+    sglang,
     tgi,
 )
 
@@ -134,6 +136,13 @@ PROVIDER_FORMATS: tuple[ProviderFormat, ...] = (
         Surface.TGI_GENERATE, lambda value, _: tgi.is_document(value), tgi.document, tgi.is_event, tgi.stream
     ),
     ProviderFormat(
+        Surface.SGLANG_GENERATE,
+        lambda value, _: sglang.is_document(value),
+        sglang.document,
+        sglang.is_event,
+        sglang.stream,
+    ),
+    ProviderFormat(
         Surface.LLAMACPP_COMPLETION,
         lambda value, _: llamacpp.is_document(value),
         llamacpp.document,
@@ -175,4 +184,7 @@ PROVIDER_FORMATS: tuple[ProviderFormat, ...] = (
     ProviderFormat(Surface.COHERE_RERANK, rankings_and_labels.is_cohere, rankings_and_labels.cohere),
     ProviderFormat(Surface.TEI_RERANK, rankings_and_labels.is_tei, rankings_and_labels.tei),
     ProviderFormat(Surface.TEI_PREDICT, rankings_and_labels.is_predict, rankings_and_labels.predict),
+    ProviderFormat(Surface.VLLM_SCORE, rankings_and_labels.is_score, rankings_and_labels.score),
+    ProviderFormat(Surface.VLLM_CLASSIFY, rankings_and_labels.is_classes, rankings_and_labels.classes),
+    ProviderFormat(Surface.TFSERVING_PREDICT, predictions.is_document, predictions.document),
 )

@@ -31,7 +31,8 @@ _INNER = (
     "generationConfig",
     "generation_config",
     "inferenceConfig",
-)  # TGI, Ollama, Gemini, Bedrock
+    "sampling_params",
+)  # TGI, Ollama, Gemini, Bedrock, SGLang
 _GEMINI_SCHEMAS = ("responseJsonSchema", "response_json_schema", "responseSchema", "response_schema")
 _SCHEMA_KEYS = ("parameters", "input_schema", "inputSchema", "parametersJsonSchema")
 _CHOICE_KEYS = ("guided_choice", "choice")
@@ -166,7 +167,7 @@ def _prompt(request: dict[str, object]) -> str:
         for message in reversed(messages):
             if _get(message, "role") == "user" or ("contents" in request and _get(message, "role") is None):
                 return _content(_get(message, "content") or _get(message, "parts"))
-    for name in ("prompt", "inputs", "input", "query", "message", "text_input"):
+    for name in ("prompt", "inputs", "input", "query", "message", "text_input", "text"):
         if text := _content(request.get(name)):
             return text
     return ""

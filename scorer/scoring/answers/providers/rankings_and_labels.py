@@ -1,13 +1,15 @@
-"""Rankings and class labels: Cohere's rerank v1 and v2 (also Jina, vLLM, llama.cpp), and TEI's rerank and predict.
+"""Rankings and class labels: Cohere's rerank v1 and v2 (also Jina, vLLM, llama.cpp), TEI's rerank and predict, and
+vLLM's score and classify.
 
-Sources: docs.cohere.com/reference/rerank, huggingface.github.io/text-embeddings-inference.
+Sources: docs.cohere.com/reference/rerank, huggingface.github.io/text-embeddings-inference, docs.vllm.ai (Online
+Serving).
 """
 
 from __future__ import annotations
 
-from scorer.scoring.answers.answer import Expectation, Extracted, Surface
+from scorer.scoring.answers.answer import Choice, Expectation, Extracted, Surface
 from scorer.scoring.answers.shared_fields import model_of, usage_of
-from scorer.scoring.answers.strict_json import clean, count, items, malformed, mapping, number, string
+from scorer.scoring.answers.strict_json import clean, count, dump, items, malformed, mapping, number, string
 
 _COHERE_KEYS = {"results", "id", "meta", "model", "usage", "object"}
 
@@ -53,6 +55,53 @@ def predict(value: object, _: Expectation) -> Extracted:
     rows = items(value, "body")
     batch = rows if isinstance(rows[0], list) else [rows]
     return Extracted(Surface.TEI_PREDICT, label="\n".join(_label(items(row, "a prediction")) for row in batch))
+
+
+def is_score(value: object, _: Surface) -> bool:
+    first = _first_of_data(value)
+    return "index" in first and isinstance(first.get("score"), int | float)
+
+
+def score(value: object, _: Expectation) -> Extracted:
+    """Read vLLM's response to ``/score``: a ranking of the texts by how well they fit the query.
+
+    A single text has no rank, so its score itself is the answer: structured data.
+    """
+    doc = mapping(value, "body")
+    input_tokens, _output_tokens = usage_of(doc.get("usage"))
+    ranking = _ranking(items(doc.get("data"), "data"))
+    choices: tuple[Choice, ...] = ()
+    if len(ranking) == 1:
+        structured = {"score": ranking[0][1]}
+        choices, ranking = (Choice(dump(structured), structured=structured),), ()
+    return Extracted(Surface.VLLM_SCORE, choices, ranking=ranking, input_tokens=input_tokens, model=model_of(doc))
+
+
+def is_classes(value: object, _: Surface) -> bool:
+    return isinstance(_first_of_data(value).get("probs"), list)
+
+
+def classes(value: object, _: Expectation) -> Extracted:
+    """Read vLLM's response to ``/classify``: the label of each input, one per line."""
+    doc = mapping(value, "body")
+    input_tokens, _output_tokens = usage_of(doc.get("usage"))
+    label = "\n".join(_class(mapping(row, "a class")) for row in items(doc.get("data"), "data"))
+    return Extracted(Surface.VLLM_CLASSIFY, label=label, input_tokens=input_tokens, model=model_of(doc))
+
+
+def _first_of_data(value: object) -> dict[str, object]:
+    data = value.get("data") if isinstance(value, dict) else None
+    return data[0] if isinstance(data, list) and data and isinstance(data[0], dict) else {}
+
+
+def _class(row: dict[str, object]) -> str:
+    """Return the label, or the number of the most probable class if the model has no labels."""
+    if isinstance(row.get("label"), str):
+        return clean(string(row["label"], "label"))
+    probabilities = [number(one, "a probability") for one in items(row.get("probs"), "probs")]
+    if not probabilities:
+        raise malformed("a class has no probabilities")
+    return str(probabilities.index(max(probabilities)))
 
 
 def _label(row: list[object]) -> str:

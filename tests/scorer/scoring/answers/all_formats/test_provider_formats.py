@@ -39,6 +39,12 @@ GENERATIVE = {
         "ollama_generate_stream_error",
     ),
     Surface.TGI_GENERATE: ("tgi_generate", "tgi_generate_stream", "tgi_generate_error", "tgi_generate_stream_error"),
+    Surface.SGLANG_GENERATE: (
+        "sglang_generate",
+        "sglang_generate_stream",
+        "sglang_generate_error",
+        "sglang_generate_stream_error",
+    ),
     Surface.LLAMACPP_COMPLETION: (
         "native_llamacpp",
         "native_llamacpp_stream",
@@ -68,13 +74,17 @@ OTHERS = {
     "cohere_v2_rerank": (Surface.COHERE_RERANK, "cohere_v2_rerank_error"),
     "tei_rerank": (Surface.TEI_RERANK, "tei_rerank_error"),
     "tei_predict": (Surface.TEI_PREDICT, "tei_predict_error"),
+    "vllm_score_rerank": (Surface.VLLM_SCORE, "vllm_score_error"),
+    "vllm_classify": (Surface.VLLM_CLASSIFY, "vllm_score_error"),
+    "tfserving_predict_embed": (Surface.TFSERVING_PREDICT, "tfserving_predict_error"),
 }
 COMPLETE = [(surface, row[0]) for surface, row in GENERATIVE.items()] + [
     (Surface.COHERE_CHAT, "cohere_v1_chat"),
     (Surface.GEMINI, "gemini_array"),
 ]
 STREAMING = [(surface, row[1]) for surface, row in GENERATIVE.items() if row[1]] + [
-    (Surface.COHERE_CHAT, "cohere_v1_chat_stream")
+    (Surface.COHERE_CHAT, "cohere_v1_chat_stream"),
+    (Surface.SGLANG_GENERATE, "sglang_generate_parts"),
 ]
 ERRORS = sorted({name for row in GENERATIVE.values() for name in row[2:] if name} | {row[1] for row in OTHERS.values()})
 TOOLS = [name for name in NAMES if name.endswith(("_tool", "_tool_stream")) and not name.startswith("llamacpp")]
