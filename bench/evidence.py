@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 
-from bench import boundary_tables, fast_guard_tables, paired_tables, sample_tables
+from bench import boundary_tables, failing_users, fast_guard_tables, paired_tables, sample_tables
 from bench.simulated_runs import Case, Row
 
 TABLES: dict[str, Callable[[int], list[Case]]] = {
@@ -27,6 +27,7 @@ TABLES: dict[str, Callable[[int], list[Case]]] = {
     "every request fails: bad answers until the guard fires": fast_guard_tables.every_request_fails,
     "some answers fail: failed answers until the rollback": fast_guard_tables.some_answers_fail,
     "both sides fail: how often the candidate goes to 0": fast_guard_tables.outages,
+    "one step: a sticky user whose requests fail at both sides": failing_users.steps,
 }
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -38,6 +38,10 @@ class Traffic:
       user of its own
     - ``user_sd``: the standard deviation of the logarithm of a user's factor
     - ``heavy``: the share of the requests from one additional user, whose answers take ``heavy_factor`` times as long
+    - ``heavy_errors``: the share of this user's requests that fail at each side; 0: as those of all users. If it is not
+      0, the candidate serves this user at every step. ``alike``: whether the same requests fail at both sides; if not,
+      each side fails requests of its own
+    - ``copies_fail``: the share of the baseline's copies that fail although the baseline answers clients
     - ``slower``: the candidate's time per token and to the first token, as a multiple of the baseline's
     - ``errors``: the share of requests that fail, at the candidate and at the baseline
     - ``worse``: how much lower the mean agreement of cross pairs is than that of noise pairs
@@ -54,6 +58,9 @@ class Traffic:
     errors: tuple[float, float] = (0.002, 0.002)
     worse: float = 0.0
     copies_slower: float = 1.0
+    heavy_errors: float = 0.0
+    alike: bool = False
+    copies_fail: float = 0.0
 
     @property
     def sticky(self) -> bool:
@@ -78,9 +85,11 @@ class Crowd:
         if traffic.heavy > 0:
             share[0] = traffic.heavy / (1 - traffic.heavy) * share[1:].sum()
             factor[0] = math.log(traffic.heavy_factor)
-        total = share.sum()
+        total, place = share.sum(), rng.random(n)
+        if traffic.heavy_errors > 0:
+            place[0] = 0.0
         names = tuple(f"user-{k}" for k in range(n))
-        return cls(share / total if n else share, factor, agreement, rng.random(n), names)
+        return cls(share / total if n else share, factor, agreement, place, names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +110,7 @@ class Period:
     """The requests of a period, in the order of their time, and the answers of both sides to each of them.
 
     ``live``: whether the candidate answered the client. ``again``: the baseline's second answers, for noise pairs.
-    ``copies_slower``: see ``Traffic``.
+    ``copies_slower``: see ``Traffic``. ``copies_fail``: the requests whose copies the baseline fails; empty: none.
     """
 
     at_ms: Floats
@@ -114,6 +123,7 @@ class Period:
     noise: Floats
     names: tuple[str, ...] = field(default_factory=tuple)
     copies_slower: float = 1.0
+    copies_fail: Floats = field(default_factory=lambda: np.zeros(0, bool))
 
     def sticky(self, i: int) -> str:
         return self.names[self.who[i]] if self.names else ""
@@ -131,16 +141,27 @@ def period(
     else:
         who, factor, mean, place = np.zeros(n, int), rng.normal(0, traffic.user_sd, n), np.full(n, 0.8), rng.random(n)
     size = rng.normal(0, traffic.sigma * _SIZE, n) + 0.7 * factor
+    heavy, luck = who == 0 if traffic.heavy_errors > 0 else None, rng.random(n) if traffic.alike else None
     candidate, baseline, again = (
-        _answers(traffic, size, factor, slow, errors, rng)
+        _with_errors_of_one(_answers(traffic, size, factor, slow, errors, rng), traffic.heavy_errors, heavy, luck, rng)
         for slow, errors in ((traffic.slower, traffic.errors[0]), (1.0, traffic.errors[1]), (1.0, traffic.errors[1]))
     )
     scores = np.clip(mean + rng.normal(0, 0.15, (2, n)), 0, 1)
     agreement = np.clip(scores[0] - traffic.worse, 0, 1)
     live = place < percent / 100
-    return Period(
-        at_ms, who, live, candidate, baseline, again, agreement, scores[1], crowd.names, traffic.copies_slower
-    )
+    fail = rng.random(n) < traffic.copies_fail if traffic.copies_fail else np.zeros(0, bool)
+    slower = traffic.copies_slower
+    return Period(at_ms, who, live, candidate, baseline, again, agreement, scores[1], crowd.names, slower, fail)
+
+
+def _with_errors_of_one(
+    answers: Answers, rate: float, heavy: Floats | None, luck: Floats | None, rng: np.random.Generator
+) -> Answers:
+    """Return the answers with errors of one user added. ``heavy``: this user's requests; ``luck``: see ``alike``."""
+    if heavy is None:
+        return answers
+    failed = answers.failed | heavy & ((rng.random(len(heavy)) if luck is None else luck) < rate)
+    return replace(answers, failed=failed)
 
 
 def _answers(
@@ -154,16 +175,40 @@ def _answers(
     return Answers(total, first, tokens, rng.random(n) < errors)
 
 
-def outcomes(requests: Period, seq: int, from_ms: int, to_ms: int, *, copies: bool = True) -> Outcomes:
-    """Return the summary of the requests and of their copies, as one flush. ``copies``: whether requests are copied."""
-    own, base = requests.candidate, requests.baseline
-    sides = [_side(Side.CANDIDATE, Origin.LIVE, own, requests.live)]
-    sides.append(_side(Side.BASELINE, Origin.LIVE, base, ~requests.live))
+def outcomes(
+    requests: Period,
+    seq: int,
+    from_ms: int,
+    to_ms: int,
+    *,
+    copies: bool = True,
+    noise: Floats | None = None,
+    fallback: bool = True,
+) -> Outcomes:
+    """Return the summary of the requests and of their copies, as one flush.
+
+    - ``copies``: whether requests are copied to the other side; ``noise``: the requests that the baseline gets again
+    - ``fallback``: whether the baseline gets the requests that the candidate failed
+    """
+    own, base, live = requests.candidate, requests.baseline, requests.live
+    sides = [_side(Side.CANDIDATE, Origin.LIVE, own, live), _side(Side.BASELINE, Origin.LIVE, base, ~live)]
+    if fallback:
+        rescued, failed = (int((live & own.failed & found).sum()) for found in (~base.failed, base.failed))
+        sides[0] = replace(sides[0], failovers=rescued + failed, rescued=rescued, rescues_failed=failed)
     if copies:
+        sides[0] = _with_copies(sides[0], live & ~own.failed, base.failed, requests.copies_fail)
+        again = np.zeros(len(live), bool) if noise is None else noise
+        sides[1] = _with_copies(sides[1], ~live & ~base.failed & again, requests.again.failed, requests.copies_fail)
         own, base = (answers.delayed(requests.copies_slower) for answers in (own, base))
         sides.append(_side(Side.CANDIDATE, Origin.SHADOW, own, ~requests.live))
         sides.append(_side(Side.BASELINE, Origin.SHADOW, base, requests.live))
     return Outcomes(WORKLOAD, "simulated", seq, from_ms, to_ms, tuple(sides))
+
+
+def _with_copies(side: SideOutcomes, copied: Floats, failed: Floats, copies_fail: Floats) -> SideOutcomes:
+    """Add the baseline's copies of answered requests, as extproc counts them (extproc/results_of_copies.py)."""
+    failed = copied & (failed | copies_fail if len(copies_fail) else failed)
+    return replace(side, baseline_copies=int(copied.sum()), baseline_copies_failed=int(failed.sum()))
 
 
 def _side(side: Side, origin: Origin, answers: Answers, chosen: Floats) -> SideOutcomes:
@@ -197,6 +242,8 @@ def scored_pairs(requests: Period, chosen: Floats, noise: Floats) -> Iterator[Sc
     """
     copied = [answers.delayed(requests.copies_slower) for answers in (requests.candidate, requests.baseline)]
     again = requests.again.delayed(requests.copies_slower)
+    if len(requests.copies_fail):
+        copied[1], again = (replace(a, failed=a.failed | requests.copies_fail) for a in (copied[1], again))
     for i in chosen.tolist():
         at_ms, live = int(requests.at_ms[i]), bool(requests.live[i])
         both = bool(noise[i]) and not live

@@ -130,9 +130,9 @@ def _tick(
 ) -> tuple[Verdict, ...]:
     (now, until), shadow = time_ms, workload.shadow
     requests = period(traffic, crowd, evidence.percent, now, until, rng)
-    evidence.fold_outcomes(outcomes(requests, seq, now, until))
     n = len(requests.at_ms)
     chosen, copied = np.arange(n), rng.random(n) < shadow.same_side / 100
+    evidence.fold_outcomes(outcomes(requests, seq, now, until, noise=copied, fallback=workload.fallback))
     if copies_only:
         proven = any(v.gate == "errors" and v.outcome == "pass" for v in evidence.verdicts(now))
         chosen = np.flatnonzero((copied | (not proven and shadow.same_side > 0)) & ~requests.live)

@@ -26,6 +26,7 @@ from extproc.opt_out import is_kept_out
 from extproc.outcome_classification import RATE_LIMITED, error_of_status
 from extproc.pair_ids import PairIds, usable_id
 from extproc.refusal_matching import RefusedRequest, Rejection
+from extproc.results_of_copies import count_baselines_copy
 from extproc.traffic_counters import TrafficCounters
 from extproc.unexpected_errors import UnexpectedErrors
 from extproc.workloads import WorkloadInfo
@@ -256,6 +257,7 @@ class Capturer:
         await finished.wait()
         reason = reason_not_comparable(captured.workload, captured.exchange)
         if reason is None:
+            count_baselines_copy(self.counters, captured, planned, answered.answer)
             self._write_pair(captured, planned, answered)
         elif reason is Coverage.NOT_COMPARABLE:
             self._write_uncompared(captured, planned, answered)

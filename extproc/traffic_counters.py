@@ -61,6 +61,8 @@ class _SideCounts:
     checked: int = 0
     usage: dict[tuple[TokenSource, ServiceTier], TokenUsage] = field(default_factory=dict)
     sent_bytes: int = 0
+    baseline_copies: int = 0
+    baseline_copies_failed: int = 0
     rejections: list[tuple[str, int]] = field(
         default_factory=list
     )  # (kind, time) of errors that the access log reports as requests without an error
@@ -135,6 +137,8 @@ class _SideCounts:
             aborted_ms=Histogram(dict(self.aborted)),
             usage=tuple(self.usage.values()),
             sent_bytes=self.sent_bytes,
+            baseline_copies=self.baseline_copies,
+            baseline_copies_failed=self.baseline_copies_failed,
         )
 
 
@@ -252,6 +256,12 @@ class TrafficCounters:
         """Count an answer whose captured body was checked."""
         self._counts_of(workload, side, origin).checked += 1
 
+    def count_baselines_copy(self, workload: str, served: Side, *, failed: bool) -> None:
+        """Count a copy that the baseline got of a request that ``served`` answered (extproc/results_of_copies.py)."""
+        counts = self._counts_of(workload, served, Origin.LIVE)
+        counts.baseline_copies += 1
+        counts.baseline_copies_failed += failed
+
     def count_usage(self, workload: str, side: Side, origin: Origin, usage: TokenUsage) -> None:
         """Count the tokens of a captured answer."""
         by_key = self._counts_of(workload, side, origin).usage
@@ -286,9 +296,10 @@ class TrafficCounters:
             reported = bool(side_counts.requests or side_counts.client_aborts)
             checked = 0 if reported else side_counts.checked  # checks of answers that no access log entry reports yet
             usage = {} if reported else side_counts.usage
-            if left or checked or usage:
-                rejections = left[-MAX_WAITING_REJECTIONS:]
-                kept = _SideCounts(rejections=rejections, checked=checked, usage=usage)
+            copies = (0, 0) if reported else (side_counts.baseline_copies, side_counts.baseline_copies_failed)
+            if left or checked or usage or copies[0]:
+                kept = _SideCounts(rejections=left[-MAX_WAITING_REJECTIONS:], checked=checked, usage=usage)
+                kept.baseline_copies, kept.baseline_copies_failed = copies
                 waiting[(workload, side, origin)] = kept
             if reported:
                 sides.setdefault(workload, []).append(side_counts.frozen(side, origin))

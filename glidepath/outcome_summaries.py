@@ -85,6 +85,9 @@ class SideOutcomes:
     ``usage``: the tokens of the captured answers, by source and tier. For requests that were not captured, the tokens
     are unknown.
     ``sent_bytes``: the total length of the bodies of all ``requests``.
+    ``baseline_copies``: the copies that the baseline got of the clients' requests that this side answered without an
+    error. ``baseline_copies_failed``: how many of them the baseline failed. Copies that show nothing about the baseline
+    are in neither number (extproc/results_of_copies.py).
     """
 
     side: Side
@@ -108,6 +111,8 @@ class SideOutcomes:
     usage: tuple[TokenUsage, ...] = ()
     sent_bytes: int = 0
     refused: int = 0
+    baseline_copies: int = 0
+    baseline_copies_failed: int = 0
 
     def __add__(self, other: SideOutcomes) -> SideOutcomes:
         firsts = [t for t in (self.first_error_ms, other.first_error_ms) if t]
@@ -133,6 +138,8 @@ class SideOutcomes:
             usage=merged((*self.usage, *other.usage)),
             sent_bytes=self.sent_bytes + other.sent_bytes,
             refused=self.refused + other.refused,
+            baseline_copies=self.baseline_copies + other.baseline_copies,
+            baseline_copies_failed=self.baseline_copies_failed + other.baseline_copies_failed,
         )
 
 

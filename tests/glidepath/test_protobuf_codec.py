@@ -82,6 +82,8 @@ sides = st.builds(
     served=text,
     usage=st.lists(usages, max_size=2).map(tuple),
     sent_bytes=st.integers(0, 2**50),
+    baseline_copies=st.integers(0, 2**40),
+    baseline_copies_failed=st.integers(0, 2**40),
 )
 replies = st.builds(
     LocalReplies, st.none() | st.sampled_from(Side), st.sampled_from(Origin), st.sampled_from(AtFault), counts

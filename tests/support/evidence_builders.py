@@ -48,7 +48,9 @@ def side(
     aborts: int = 0,
     rescued: int = 0,
     rescues_failed: int = 0,
+    copies: tuple[int, int] = (0, 0),
 ) -> SideOutcomes:
+    """Return the outcomes of one side. ``copies``: the baseline's copies of its requests, and how many failed."""
     return SideOutcomes(
         side=which,
         origin=origin,
@@ -61,6 +63,8 @@ def side(
         failovers=rescued + rescues_failed,
         rescued=rescued,
         rescues_failed=rescues_failed,
+        baseline_copies=copies[0],
+        baseline_copies_failed=copies[1],
     )
 
 

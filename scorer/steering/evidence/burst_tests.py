@@ -52,7 +52,7 @@ class BurstTests(Stored, Generic[T]):
         """Start without data. ``first``: a test to which no data was added yet."""
         self.first, self._second = first, None
 
-    def update(self, counted: tuple[int, ...], everything: tuple[int, ...]) -> None:
+    def update(self, counted: tuple[Any, ...], everything: tuple[Any, ...]) -> None:
         """Add requests.
 
         - ``counted``: the arguments for ``update`` of the first test, without the errors that the burst discount leaves
@@ -66,6 +66,12 @@ class BurstTests(Stored, Generic[T]):
             self._second.update(*everything)
             self._second.forget_against()  # this burst started the test, so it must not count as evidence
         self.first.update(*counted)
+
+    def forget_gains(self) -> None:
+        """Discard the gains of the evidence against the candidate."""
+        for test in (self.first, self._second):
+            if test is not None:
+                test.forget_gains()
 
     @property
     def gain(self) -> float:

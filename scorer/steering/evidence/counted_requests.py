@@ -9,7 +9,13 @@ from glidepath.outcome_summaries import Outcomes, SideOutcomes
 from glidepath.sides import Origin, Side
 from scorer.steering.evidence.burst_discount import BurstState
 from scorer.steering.evidence.fast_guards import UNREACHABLE_KINDS
-from scorer.steering.evidence.gate_observations import NO_REQUESTS, RequestCounts, RequestsEnded
+from scorer.steering.evidence.gate_observations import (
+    NO_COPIES,
+    NO_REQUESTS,
+    BaselineCopies,
+    RequestCounts,
+    RequestsEnded,
+)
 from scorer.steering.evidence.gate_set import GateSet
 from scorer.steering.evidence.state_codec import Stored
 from scorer.steering.staggering import period_began
@@ -25,6 +31,7 @@ class CountedRequests(Stored):
     - ``_bin_number``: the index of the latest bin, which is a period of BIN_MS milliseconds
     - ``_block_from_ms``: the time at which the present block of the increase test began
     - ``_pending``: the counts of the requests that ended in the latest bin; the gates have not observed them yet
+    - ``_copies``: the baseline's copies that were reported with them
     - ``_bursts``: the state of the burst discount
     """
 
@@ -32,6 +39,7 @@ class CountedRequests(Stored):
     _bin_number: int
     _block_from_ms: int
     _pending: RequestCounts
+    _copies: BaselineCopies
     _bursts: BurstState
 
     def __init__(self, percent: float, gates: GateSet) -> None:
@@ -39,7 +47,7 @@ class CountedRequests(Stored):
         self._origins, self._gates = _counted_origins(percent), gates
         self.name = ""
         self._bin_number = self._block_from_ms = 0
-        self._pending = NO_REQUESTS
+        self._pending, self._copies = NO_REQUESTS, NO_COPIES
         self._bursts = BurstState()
 
     def add(self, outcomes: Outcomes) -> list[SideOutcomes]:
@@ -51,6 +59,8 @@ class CountedRequests(Stored):
             self._bin_number = number
         counted = [side for side in outcomes.sides if side.origin is self._origins[side.side]]
         self._pending = _added(self._pending, counted)
+        if any(side.baseline_copies for side in counted):
+            self._copies = sum(map(_copies_of, counted), self._copies)
         return counted
 
     def settle(self) -> None:
@@ -58,14 +68,16 @@ class CountedRequests(Stored):
         if self._pending is NO_REQUESTS:
             return
         at_ms = self._bin_number * BIN_MS
-        pending, self._pending = self._pending, NO_REQUESTS
+        pending, copies = self._pending, self._copies
+        self._pending, self._copies = NO_REQUESTS, NO_COPIES
         self._bursts, counted = self._bursts.after(at_ms // 1000, pending)
-        self._gates.observe(RequestsEnded(counted, NO_REQUESTS if counted is pending else pending - counted))
+        self._gates.observe(RequestsEnded(counted, NO_REQUESTS if counted is pending else pending - counted, copies))
         if period_began(self.name, self._block_from_ms, at_ms, BLOCK_MS) and self._gates.close_block():
             self._block_from_ms = at_ms
 
     def _restored(self) -> None:
         self._pending = NO_REQUESTS if self._pending == NO_REQUESTS else self._pending
+        self._copies = NO_COPIES if self._copies == NO_COPIES else self._copies
 
 
 def _added(pending: RequestCounts, sides: Sequence[SideOutcomes]) -> RequestCounts:
@@ -86,6 +98,11 @@ def _added(pending: RequestCounts, sides: Sequence[SideOutcomes]) -> RequestCoun
         return pending
     added = RequestCounts(c_n, c_errors, unreachable, b_n, b_errors, rescued, rescues_failed)
     return added if pending is NO_REQUESTS else pending + added
+
+
+def _copies_of(side: SideOutcomes) -> BaselineCopies:
+    n, failed = side.baseline_copies, side.baseline_copies_failed
+    return BaselineCopies(n, failed) if side.side is Side.CANDIDATE else BaselineCopies(own_n=n, own_failed=failed)
 
 
 def _counted_origins(percent: float) -> dict[Side, Origin]:

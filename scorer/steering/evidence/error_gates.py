@@ -12,7 +12,7 @@ from typing import Any
 from scorer.steering.evidence.burst_tests import CLUSTER, BurstTests, come_in_bursts
 from scorer.steering.evidence.changepoint import NO_BAD_PERIOD, BadPeriod
 from scorer.steering.evidence.confidence import Interval, difference_interval, rate_interval
-from scorer.steering.evidence.error_rate_tests import IncreaseTest, RateTest
+from scorer.steering.evidence.error_rate_tests import Against, IncreaseTest, RateTest
 from scorer.steering.evidence.formatting import share_text
 from scorer.steering.evidence.gate_base import FailureCause, Gate, Handler, StepRequests
 from scorer.steering.evidence.gate_observations import BlockClosed, RequestCounts, RequestsEnded
@@ -138,10 +138,12 @@ class IncreaseGate(ErrorGate):
     """
 
     _blocks: WeightedDifference
+    _by_copies: bool
 
-    def __init__(self, spec: GateSpec, step: StepRequests) -> None:
+    def __init__(self, spec: GateSpec, step: StepRequests, *, other_users: bool = False) -> None:
+        """Start without blocks. ``other_users``: whether the two sides serve different users (baseline_rates.py)."""
         super().__init__(spec, step, BurstTests(IncreaseTest(min(max(spec.limit, 1e-6), 0.98))))
-        self._blocks = WeightedDifference()
+        self._blocks, self._other_users, self._by_copies = WeightedDifference(), other_users, False
 
     def handlers(self) -> Mapping[type, Handler]:
         return {BlockClosed: self.fold_block}
@@ -149,10 +151,30 @@ class IncreaseGate(ErrorGate):
     def fold_block(self, closed: BlockClosed) -> None:
         everything = closed.counts + closed.in_bursts
         counted = _four(closed.counts)
-        self._test.update(counted, _four(everything))
+        if self._other_users:
+            self._update_by_users(closed, everything)
+        else:
+            self._test.update(counted, _four(everything))
         self._since = self._since.after(self._test.gain, *counted)
         self._blocks = self._blocks.after(everything)
         self._judge()
+
+    def _update_by_users(self, closed: BlockClosed, everything: RequestCounts) -> None:
+        by_copies, copies = closed.by_copies, closed.copies
+        if by_copies is not None and not self._by_copies:
+            self._test.forget_gains()  # they came from other users
+        self._by_copies = by_copies is not None
+        tested = []
+        for counts, own in (
+            (closed.counts, closed.own_errors),
+            (everything, max(0, everything.c_errors - everything.rescues_failed)),
+        ):
+            if by_copies is None:
+                against = Against((own, counts.c_n, counts.b_errors, counts.b_n))
+            else:
+                against = Against((own, counts.c_n, copies.candidates_failed, copies.candidates_n), by_copies.rate)
+            tested.append((*_four(counts), against))
+        self._test.update(*tested)
 
     @property
     def value(self) -> float | None:
@@ -187,7 +209,7 @@ class IncreaseGate(ErrorGate):
         candidate, base = share_text(c.c_errors / c.c_n), share_text(c.b_errors / c.b_n)
         seen, limit = f"{c.c_errors} of {c.c_n}", share_text(self.spec.limit)
         text = f"error rate {candidate} ({seen}), the baseline's is {base}; it may be {limit} more"
-        text += self._burst_note
+        text += self._burst_note + self._step.copies_note
         plain = self._difference_over_step
         if plain is None or (plain <= self.spec.limit) == (self.value <= self.spec.limit):
             return text

@@ -7,6 +7,7 @@ error rates that the fast guards need are estimated in recent_rates.py.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from math import log
 
 from scorer.steering.evidence.mixture import RateGrid, RestartingMixture, TwoSidedTest, log_sum
@@ -45,6 +46,21 @@ class RateTest(TwoSidedTest):
         return other
 
 
+Block = tuple[float, int, float, int]  # the candidate's errors and requests, and the baseline's
+
+
+@dataclass(frozen=True, slots=True)
+class Against:
+    """The data of one block for the evidence against the candidate.
+
+    ``block``: without requests of the baseline, nothing is added. ``base``: the baseline's error rate, estimated from
+    earlier blocks; None: as ``IncreaseTest`` estimates it.
+    """
+
+    block: Block
+    base: float | None = None
+
+
 class IncreaseTest(TwoSidedTest):
     """Test whether p_c - p_b, the increase of the candidate's error rate over the baseline's, is above the limit d.
 
@@ -74,19 +90,29 @@ class IncreaseTest(TwoSidedTest):
         self.d = limit
         self._base_n, self._base_errors = 100.0, 50.0 * limit  # a first guess, with the weight of a hundred requests
 
-    def update(self, c_errors: float, c_n: int, b_errors: float, b_n: int) -> None:
+    def update(self, c_errors: float, c_n: int, b_errors: float, b_n: int, against: Against | None = None) -> None:
         """Add the errors and requests of one block. Both sides must have requests.
 
         A request may count as a fraction of an error, from 0 to 1 (see feedback_gate.py).
+
+        ``against``: the data for the evidence against the candidate, if this is not the block
         """
-        base = _clamped(self._base_errors / self._base_n)
-        odds = math.log((base + self.d) / max(1e-9, 1 - base - self.d))
-        worse = [_clamped(1 / (1 + math.exp(-(odds + s)))) for s in _SHIFTS]
-        block = (c_errors, c_n, b_errors, b_n)
-        ratios = [self._ratio(theta, base, block) if theta > base + self.d else 0.0 for theta in worse]
+        base, block = _clamped(self._base_errors / self._base_n), (c_errors, c_n, b_errors, b_n)
+        if against is None:
+            ratios = self._worse(block, base)
+        elif against.block[3]:
+            ratios = self._worse(against.block, base if against.base is None else _clamped(against.base))
+        else:
+            ratios = [0.0] * len(_SHIFTS)
         self.add(ratios, [self._ratio(theta, base, block) for theta in (base, _clamped(base + self.d / 3))])
         keep = 2000 / (2000 + b_n)  # older requests lose weight, so the estimate follows the baseline's rate
         self._base_n, self._base_errors = self._base_n * keep + b_n, self._base_errors * keep + b_errors
+
+    def _worse(self, block: Block, base: float) -> list[float]:
+        """Return ln of the likelihood ratio of each worse candidate. ``base``: the baseline's estimated error rate."""
+        odds = math.log((base + self.d) / max(1e-9, 1 - base - self.d))
+        worse = [_clamped(1 / (1 + math.exp(-(odds + s)))) for s in _SHIFTS]
+        return [self._ratio(theta, base, block) if theta > base + self.d else 0.0 for theta in worse]
 
     def with_clusters(self, most: int) -> IncreaseTest:
         """Return a test that is valid although up to ``most`` requests depend on each other (burst_tests.py).
@@ -98,7 +124,7 @@ class IncreaseTest(TwoSidedTest):
         other.temper(self, 1 / most)
         return other
 
-    def _ratio(self, theta_c: float, theta_b: float, block: tuple[float, int, float, int]) -> float:
+    def _ratio(self, theta_c: float, theta_b: float, block: Block) -> float:
         c_errors, c_n, b_errors, b_n = block
         null_b = project(theta_c, theta_b, c_n, b_n, self.d)
         null_c = null_b + self.d
@@ -156,7 +182,7 @@ class RatioGuard(RestartingMixture):
         self.max_ratio = max_ratio
         self.gain = 0.0  # ln of the last flush's likelihood ratio for the nearest alternative ratio above the limit
 
-    def add(self, c_errors: int, b_errors: int, share: float) -> None:
+    def add(self, c_errors: float, b_errors: int, share: float) -> None:
         """Add the errors of a flush. ``share``: the candidate's share of the requests, estimated before this flush."""
         self.gain = 0.0
         if c_errors + b_errors == 0:

@@ -61,6 +61,7 @@ class FastGate(GuardGate):
     - ``_outage``: the counts by which the guard decides whether to wait for the baseline's results
     - ``_candidate``: the error rate of about the last ten requests of the candidate
     - ``_good``: the latest requests, none of which failed; the estimates do not include them yet
+    - ``_by_copies``: whether RatioGuard compared the latest requests with copies (baseline_rates.py)
     """
 
     _share: CandidateShare
@@ -72,15 +73,20 @@ class FastGate(GuardGate):
     _outage: OutageWatch
     _candidate: FadingRate
     _good: RequestCounts
+    _by_copies: bool
 
-    def __init__(self, spec: GateSpec, step: StepRequests, floor: float, prior: CandidateShare) -> None:
+    def __init__(
+        self, spec: GateSpec, step: StepRequests, floor: float, prior: CandidateShare, *, other_users: bool = False
+    ) -> None:
         """Start without requests.
 
         - ``step``: the request counts of the step, which the gates share
         - ``floor``: an error rate of the candidate up to this value is not a catastrophe
         - ``prior``: the estimate of the candidate's share before the first request
+        - ``other_users``: whether the two sides serve different users
         """
         super().__init__(spec, step)
+        self._other_users, self._by_copies = other_users, False
         self._share, self._baseline = prior, BaselineRate()
         self._ratio, self._catastrophe = RatioGuard(spec.limit), CatastropheGuard(floor)
         self._since_ratio = self._since = NO_BAD_PERIOD
@@ -96,10 +102,12 @@ class FastGate(GuardGate):
         if counts.b_n and not counts.c_errors + counts.b_errors and self._quiet:
             self._catastrophe.add(0, counts.c_n, self.spec.limit * self._baseline.value)
             self._good += counts
+            self._compare(ended)
         else:
             good, self._good = self._good, NO_REQUESTS
             if good.b_n:
                 self._learn(good)
+            self._compare(ended)
             self._fold(counts)
         self._prove(self.counts.c_errors)
         self._decide()
@@ -120,9 +128,20 @@ class FastGate(GuardGate):
         self._baseline = self._baseline.after(counts)
         self._candidate = self._candidate.after(counts.c_errors, counts.c_n, _LATEST) if counts.c_n else self._candidate
 
+    def _compare(self, ended: RequestsEnded) -> None:
+        """Add the errors of both sides to RatioGuard: the baseline's clients', or those of its copies."""
+        by_copies = self._step.by_copies
+        if by_copies is not None and not self._by_copies:
+            self._ratio.forget()  # the gains came from other users
+        self._by_copies = by_copies is not None
+        own = ended.own_errors if self._other_users else ended.counts.c_errors
+        if by_copies is None:
+            self._ratio.add(own, ended.counts.b_errors, self._share.value)
+        else:
+            self._ratio.add(own, ended.copies.candidates_failed, min(by_copies.share, 0.999))
+
     def _fold(self, counts: RequestCounts) -> None:
         c_errors, c_n, b_errors, _ = four = (counts.c_errors, counts.c_n, counts.b_errors, counts.b_n)
-        self._ratio.add(c_errors, b_errors, self._share.value)
         self._catastrophe.add(c_errors, c_n, self.spec.limit * self._baseline.value)
         self._since_ratio = self._since_ratio.after(self._ratio.gain, *four)
         self._since = self._since.after(self._catastrophe.gain, *four)
@@ -189,7 +208,9 @@ class FastGate(GuardGate):
     def message(self) -> str:
         c = self.counts
         text = f"{c.c_errors} of the candidate's {c.c_n} requests failed, {c.b_errors} of the baseline's {c.b_n}"
-        text += self._step.burst_note
+        text += self._step.burst_note + self._step.copies_note
+        if self._other_users and c.rescues_failed:
+            text += f"; {c.rescues_failed} of the candidate's failed at the baseline too"
         return f"{text}; both sides fail at present, so no step is taken" if self.blocks_step else text
 
 

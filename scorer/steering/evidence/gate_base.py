@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from glidepath.status_and_decisions import WeighedPair
+from scorer.steering.evidence.baseline_rates import BaselineRates
 from scorer.steering.evidence.confidence import Interval
-from scorer.steering.evidence.gate_observations import NO_REQUESTS, PairRef, RequestCounts
+from scorer.steering.evidence.gate_observations import (
+    NO_COPIES,
+    NO_REQUESTS,
+    BaselineCopies,
+    ByCopies,
+    PairRef,
+    RequestCounts,
+    RequestsEnded,
+)
 from scorer.steering.evidence.gate_specs import GateSpec
 from scorer.steering.evidence.state_codec import MisfitError, Stored
 from scorer.steering.evidence.weighed_pairs import with_pair
@@ -23,10 +32,24 @@ class StepRequests(Stored):
 
     - ``in_bursts``: the errors that the burst discount leaves out, with their requests
     - ``total``: all other requests and errors
+    - ``copies``: the baseline's copies
+    - ``rates``: recent rates, up to the latest ``RequestsEnded``
+    - ``by_copies``: how its requests are compared, from what came before it
     """
 
     total: RequestCounts = NO_REQUESTS
     in_bursts: RequestCounts = NO_REQUESTS
+    copies: BaselineCopies = NO_COPIES
+    rates: BaselineRates = field(default_factory=BaselineRates)
+    by_copies: ByCopies | None = None
+
+    def learn_rates(self, ended: RequestsEnded) -> None:
+        """Decide how these requests are compared. Then add them to the rates."""
+        self.by_copies = self.rates.by_copies
+        counts = ended.counts if ended.in_bursts is NO_REQUESTS else ended.counts + ended.in_bursts
+        self.rates = self.rates.after(counts, ended.copies)
+        if ended.copies is not NO_COPIES:
+            self.copies += ended.copies
 
     @property
     def everything(self) -> RequestCounts:
@@ -37,6 +60,14 @@ class StepRequests(Stored):
         """A text for people about the errors that the burst discount leaves out; "" if there are none."""
         left = self.in_bursts.c_errors
         return f"; {left} more errors came in bursts of one cause" if left else ""
+
+    @property
+    def copies_note(self) -> str:
+        """A text for people if the candidate is compared with copies at present; otherwise ""."""
+        if self.by_copies is None:
+            return ""
+        failed, n = self.copies.candidates_failed, self.copies.candidates_n
+        return f"; the baseline failed {failed} of {n} copies of requests that the candidate answered"
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,15 +43,62 @@ _values = attrgetter(*(field.name for field in fields(RequestCounts)))
 
 
 @dataclass(frozen=True, slots=True)
+class BaselineCopies:
+    """The baseline's copies of requests whose client got an answer, and how many of these copies failed.
+
+    ``candidates_``: of requests that the candidate answered. ``own_``: of requests that the baseline answered.
+    """
+
+    candidates_n: int = 0
+    candidates_failed: int = 0
+    own_n: int = 0
+    own_failed: int = 0
+
+    def __add__(self, other: BaselineCopies) -> BaselineCopies:
+        return BaselineCopies(*map(add, _copies(self), _copies(other)))
+
+    def __sub__(self, earlier: BaselineCopies) -> BaselineCopies:
+        return BaselineCopies(*map(sub, _copies(self), _copies(earlier)))
+
+
+NO_COPIES = BaselineCopies()
+
+
+@dataclass(frozen=True, slots=True)
+class ByCopies:
+    """The candidate is compared with the baseline's copies of its requests.
+
+    ``share``: the candidate's recent share of its requests and these copies together. ``rate``: the copies' recent
+    error rate. Both are from before the requests that are compared.
+    """
+
+    share: float
+    rate: float
+
+
+_copies = attrgetter(*(field.name for field in fields(BaselineCopies)))
+
+
+@dataclass(frozen=True, slots=True)
 class RequestsEnded:
     """The counts of requests that ended at about the same time.
 
     ``in_bursts``: the requests and errors that the burst discount leaves out of ``counts``. A number is negative if
     errors count now that were left out before.
+    ``copies``: the baseline's copies that were reported with these requests.
     """
 
     counts: RequestCounts
     in_bursts: RequestCounts = NO_REQUESTS
+    copies: BaselineCopies = NO_COPIES
+
+    @property
+    def own_errors(self) -> float:
+        """The candidate's errors in ``counts``, without the part of them that failed at the baseline too."""
+        errors, failed_too = self.counts.c_errors, self.counts.rescues_failed
+        if not failed_too or not errors:
+            return errors
+        return errors * max(0.0, 1 - failed_too / max(1, errors + self.in_bursts.c_errors))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +147,14 @@ class ClientsWaited:
     baseline: SideWaits
 
 
+@dataclass(frozen=True, slots=True)
 class BlockClosed(RequestsEnded):
-    """The counts of a complete block, which consists of both sides' requests that ended within a short time."""
+    """The counts of a complete block, which consists of both sides' requests that ended within a short time.
 
-    __slots__ = ()
+    ``by_copies``: with what the candidate is compared, as of the beginning of the block
+    """
+
+    by_copies: ByCopies | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,11 @@ from scorer.steering.evidence.fast_guards import FastGate, UnreachableGate
 from scorer.steering.evidence.feedback_gate import FeedbackGate
 from scorer.steering.evidence.gate_base import Gate, Handler, StepRequests
 from scorer.steering.evidence.gate_observations import (
+    NO_COPIES,
     NO_REQUESTS,
+    BaselineCopies,
     BlockClosed,
+    ByCopies,
     GateObservation,
     LatencyHistograms,
     LatencyUnmeasured,
@@ -57,12 +60,15 @@ class GateSet(Stored):
     The configuration may change while a step's evidence is stored. A gate that is new, or whose limit or kind has
     changed, then starts without data. All other gates continue.
 
-    ``_block_began``, ``_bursts_began``: the counts of ``step`` when the present block of the increase test began.
+    ``_block_began``, ``_bursts_began``, ``_copies_began``, ``_by_copies_began``: the counts of ``step`` when the
+    present block of the increase test began, and with what the candidate was compared.
     """
 
     step: StepRequests
     _block_began: RequestCounts
     _bursts_began: RequestCounts
+    _copies_began: BaselineCopies
+    _by_copies_began: ByCopies | None
     signals: dict[str, LatencySignal]
     gates: dict[str, Gate]
 
@@ -95,9 +101,12 @@ class GateSet(Stored):
         self.gates = {}
         self._last: dict[str, Verdict] = {}
         self._block_began = self._bursts_began = NO_REQUESTS
+        self._copies_began, self._by_copies_began = NO_COPIES, None
         worth = _WORTH_UNKNOWN if percent is None else _WORTH if workload.assigned_at_random else _WORTH_STICKY
         limit = workload.gates.errors.max_rate if workload.gates.errors else None
         self.sides_differ = not workload.assigned_at_random or percent == 0  # systematically, not only by chance
+        # At 100 %, the baseline's errors are already those of its copies of the candidate's requests.
+        self.other_users = self.sides_differ and 0 < (percent or 0.0) < 100
         self.compares_copies = copies and compares_copies(workload, percent)
         self.floor = max(CATASTROPHE_FLOOR, limit or 0.0)
         self.prior = CandidateShare.from_prior(prior_share, worth)
@@ -142,6 +151,8 @@ class GateSet(Stored):
         self.step.total += ended.counts
         if ended.in_bursts is not NO_REQUESTS:
             self.step.in_bursts += ended.in_bursts
+        if self.other_users:
+            self.step.learn_rates(ended)
 
     def close_block(self) -> bool:
         """Close the present block of the increase test if it is large enough and has requests of both sides.
@@ -152,9 +163,11 @@ class GateSet(Stored):
         c_n, b_n = total.c_n - began.c_n, total.b_n - began.b_n
         if not c_n or not b_n or c_n + b_n < BLOCK_REQUESTS:
             return False
-        bursts, before = self.step.in_bursts, self._bursts_began
-        self.observe(BlockClosed(total - began, NO_REQUESTS if bursts == before else bursts - before))
+        bursts, before, copies = self.step.in_bursts, self._bursts_began, self.step.copies
+        left_out = NO_REQUESTS if bursts == before else bursts - before
+        self.observe(BlockClosed(total - began, left_out, copies - self._copies_began, self._by_copies_began))
         self._block_began, self._bursts_began = total, bursts
+        self._copies_began, self._by_copies_began = copies, self.step.by_copies
         return True
 
     def events(self, labels: Mapping[str, str], signals: Mapping[str, float]) -> dict[str, bool]:
@@ -200,10 +213,12 @@ def _latency_gate(spec: GateSpec, gates: GateSet) -> Gate:
 
 
 def _increase_gate(spec: GateSpec, gates: GateSet) -> Gate:
-    live = IncreaseGate(spec, gates.step)
+    live = IncreaseGate(spec, gates.step, other_users=gates.other_users)
     if not gates.compares_copies:
         return live
-    gross = IncreaseGate(gross_spec(spec, spec.limit + GROSS_INCREASE), gates.step) if gates.sides_differ else None
+    gross, wide = None, gross_spec(spec, spec.limit + GROSS_INCREASE)
+    if gates.sides_differ:
+        gross = IncreaseGate(wide, gates.step, other_users=gates.other_users)
     return PairedGate(spec, PairedErrors(spec), live, gross)
 
 
@@ -230,7 +245,9 @@ _FACTORIES: dict[GateKind, Callable[[GateSpec, GateSet], Gate]] = {
     GateKind.FACT: lambda spec, gates: pair_gate(spec),
     GateKind.ERROR_INCREASE: _increase_gate,
     GateKind.ERROR_RATE: lambda spec, gates: RateGate(spec, gates.step),
-    GateKind.ERRORS_FAST: lambda spec, gates: FastGate(spec, gates.step, gates.floor, gates.prior),
+    GateKind.ERRORS_FAST: lambda spec, gates: FastGate(
+        spec, gates.step, gates.floor, gates.prior, other_users=gates.other_users
+    ),
     GateKind.CANDIDATE_DOWN: lambda spec, gates: UnreachableGate(spec, gates.step, gates.fast),
     GateKind.CLIENTS_LEAVE: lambda spec, gates: ClientsLeaveGate(
         spec, gates.floor, gates.prior, sides_differ=gates.sides_differ

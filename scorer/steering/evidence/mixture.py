@@ -227,6 +227,10 @@ class TwoSidedTest(Stored):
         self._power = power
         self._pass = first._pass.tempered(self._weights[1], power)
 
+    def forget_gains(self) -> None:
+        """Discard the gains of the e-process against the candidate (``RestartingMixture.forget``)."""
+        self._fail.forget()
+
     def forget_against(self) -> None:
         """Begin the e-process against the candidate again."""
         self._fail = RestartingMixture(self._weights[0])

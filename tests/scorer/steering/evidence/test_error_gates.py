@@ -290,8 +290,8 @@ def test_failed_rescues_excuse_the_candidate_only_while_they_are_recent() -> Non
         assert bad <= 60
 
 
-def test_rescues_change_the_fast_guards_and_no_other_gate() -> None:
-    text = "    gates: {errors: {max_increase: 1%, max_rate: 50%}}\n"
+def test_where_users_are_assigned_at_random_rescues_change_the_fast_guards_and_no_other_gate() -> None:
+    text = "    sticky: {random: true}\n    gates: {errors: {max_increase: 1%, max_rate: 50%}}\n"
     with_rescues, without = GateSet(workload_of(text), 75, 0.75), GateSet(workload_of(text), 75, 0.75)
     rng = np.random.default_rng(4)
     for _ in range(200):

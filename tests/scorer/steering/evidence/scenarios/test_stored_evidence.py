@@ -44,8 +44,13 @@ def _apply(evidence: Evidence, number: int, step: tuple[object, ...]) -> Evidenc
     match step:
         case ("flush", int(own), int(base), int(errors), int(ms)):
             sides = (
-                side(B, base + errors, errors, ms=(float(ms),) * base),
-                side(C, own, min(own, errors), ms=(ms / 2,), rescued=min(own, errors) // 2, rescues_failed=errors // 4),
+                side(B, base + errors, errors, ms=(float(ms),) * base, copies=(base, errors // 3)),
+                replace(
+                    side(C, own, min(own, errors), ms=(ms / 2,), rescued=min(own, errors) // 2),
+                    rescues_failed=errors // 4,
+                    baseline_copies=own,
+                    baseline_copies_failed=min(own, errors),
+                ),
             )
             return evidence.fold_outcomes(flush(number, *sides))
         case ("pair", float(score), bool(noise), str(sticky)):
@@ -93,7 +98,14 @@ def _random_stream(seed: int, percent: float) -> list[Callable[[Evidence], objec
         at_ms += 250 if rng.random() < 0.98 else int(rng.integers(0, 400_000))
         sides = (
             side(B, base, int(rng.binomial(base, 0.02)), ms=tuple(100 * rng.lognormal(0, 0.5, base))),
-            side(C, own, errors, ms=tuple(110 * rng.lognormal(0, 0.5, own)), rescued=errors // 2),
+            side(
+                C,
+                own,
+                errors,
+                ms=tuple(110 * rng.lognormal(0, 0.5, own)),
+                rescued=errors // 2,
+                copies=(own - errors, int(rng.binomial(own - errors, 0.05))),
+            ),
         )
         replies = (LocalReplies(C, Origin.LIVE, AtFault.ENVOY, {"overload": 1}),) * (rng.random() < 0.05)
         flushed = replace(flush(0, *sides, start_ms=at_ms), seq=number, local_replies=replies)
