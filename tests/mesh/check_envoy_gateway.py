@@ -63,7 +63,7 @@ async def test_the_split_the_fallback_and_the_capture_work(
 
 
 async def check_the_fallback(among: Parts, caller: Caller) -> None:
-    """Check that the user's own backend answers if the candidate fails, in each way of failing.
+    """Check that the user's own backend answers if the candidate fails. Try each kind of failure.
 
     The backend must get the request with the changes of the user's route.
     """

@@ -129,7 +129,7 @@ async def check_the_split(under_test: Mesh) -> None:
 
 
 async def check_the_fallback(under_test: Mesh) -> None:
-    """Check that the user's cluster answers if the candidate fails, in each way of failing.
+    """Check that the user's cluster answers if the candidate fails. Try each kind of failure.
 
     The cluster must get the request with the changes of the user's route.
     """

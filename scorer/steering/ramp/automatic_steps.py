@@ -26,9 +26,9 @@ STEPPING = (Phase.SHADOW, Phase.BAKING)
 
 
 def move_automatically(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
-    """Carry out the automatic action of the present state, if its conditions are met.
+    """Carry out the automatic action of the current state, if its conditions are met.
 
-    The action is to take the next step, to end a validation, to start the cool-down of a failed shadow step, or to
+    The action is to take the next step, to end a validation, to start the cool-down after a failed shadow step, or to
     retry. Nothing is done while the autopilot is off or a drill runs.
     """
     if not state.autopilot or state.drill is not None:

@@ -78,7 +78,7 @@ OTHER_SCHEMA = json.dumps({"ramp": {"phase": "baking", "percent": 1}})
 
 
 async def store(redis: RedisClient, state: str) -> None:
-    """Store a state as a leader does that has read all commands."""
+    """Store a state, as if a leader that has read all commands had written it."""
     await redis.hset(KEYS.state, mapping={"blob": state, "fence": "0", "group": "", "at_ms": unix_ms()})
 
 

@@ -52,8 +52,8 @@ _NOTHING = Extracted(Surface.UNKNOWN)
 class _ExtractedPair:
     """A pair with its extracted answers.
 
-    ``texts`` contains the texts that must be embedded, if there are any. ``faults``: the kinds of faults of the
-    baseline's answer, and of the candidate's answer, each by itself. ``contract``: the contract signals.
+    ``texts`` contains the texts that must be embedded, if there are any. ``faults``: two lists of kinds of faults:
+    those of the baseline's answer, and those of the candidate's answer. ``contract``: the contract signals.
     """
 
     pair: Pair

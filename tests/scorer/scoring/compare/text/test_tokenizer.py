@@ -1,4 +1,4 @@
-"""The keys of tokens."""
+"""Texts become tokens, whose keys are equal if two tokens mean the same."""
 
 from __future__ import annotations
 
