@@ -155,7 +155,7 @@ def _tone(decision: Decision) -> str:
 
 
 def table_rows(points: Sequence[HistoryPoint]) -> list[HistoryPoint]:
-    """Return at most MOST_ROWS points at equal distances, the newest first."""
+    """Return at most MOST_ROWS evenly spaced points, the newest first."""
     if len(points) <= MOST_ROWS:
         return list(reversed(points))
     step = len(points) / MOST_ROWS

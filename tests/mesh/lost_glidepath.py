@@ -74,7 +74,7 @@ def _leased(arm: str) -> bool:
 
 @asynccontextmanager
 async def half(among: Parts, arm: str) -> AsyncIterator[None]:
-    """Give the candidate half of the requests. The scorer dies at the end of the block."""
+    """Give the candidate half of the requests. If ``arm`` has a lease, nothing renews it after the block."""
     if _leased(arm):
         async with leased_share(among.config, 50):
             yield

@@ -65,7 +65,7 @@ def _path(text: str) -> Path:
 
 
 def _with_arrays(value: object) -> object:
-    """Return ``value`` with a list in place of each dict whose keys are positions, in their order."""
+    """Replace each dict whose keys are positions with the list of its values, ordered by position."""
     if not isinstance(value, dict) or not value:
         return value
     numbered = [key for key in value if isinstance(key, int)]

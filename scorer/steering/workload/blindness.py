@@ -56,7 +56,8 @@ class LogArrivals:
         return answered.counters == self.answered.counters and answered.requests != self.answered.requests
 
     def of_several(self, now_s: float, *, arrived: bool, missing: bool) -> LogArrivals:
-        """Return the arrivals of several Envoys together. ``missing``: whether ``would_miss`` is true for one."""
+        """Return the arrivals of several Envoys as a whole. ``missing``: whether ``would_miss`` is true for any
+        Envoy."""
         since = None if arrived else self.missing_since_s
         return LogArrivals(None, NOT_ANSWERED, now_s if missing and since is None and not arrived else since)
 

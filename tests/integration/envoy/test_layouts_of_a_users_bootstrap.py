@@ -1,4 +1,7 @@
-"""Tests of `render envoy --into` with bootstraps of many layouts and a real Envoy: accepted, or refused."""
+"""Tests of `render envoy --into` with bootstraps of many layouts.
+
+A real Envoy accepts the result, or the command refuses the bootstrap.
+"""
 
 from __future__ import annotations
 

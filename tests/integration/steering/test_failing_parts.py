@@ -122,7 +122,7 @@ async def test_an_envoy_without_requests_is_idle_and_not_blind(tmp_path: Path) -
         since: dict[int, float] = {}  # the number of entries in Envoy → when it was first seen
 
         async def all_entries_have_arrived() -> bool:
-            """Return whether no entry is on its way: extproc reports entries and writes outcomes at different times."""
+            """Return whether Redis has all entries that Envoy logged, and Envoy has logged none for 2 s."""
             async with system.http.get(f"{system.config.envoy.admin[0]}{STATS}") as answer:
                 logged = produced_entries(await answer.read())
             arrived = await system.redis.hgetall(ARRIVED_ENTRIES)
