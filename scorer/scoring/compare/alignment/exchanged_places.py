@@ -25,7 +25,7 @@ _NEAR = 12  # words between two parts of one statement
 def exchanged_roles(alignment: Alignment) -> str:
     """Return a description of two parts of a statement that exchanged their places, or "" if there are none.
 
-    Statements in another order do not count as a difference.
+    Statements in another order do not count as a difference, and neither does "the Y is X" instead of "X is the Y".
     """
     found = next(_mirrored(alignment), None)
     if found is None:
@@ -53,7 +53,18 @@ def _statements(tokens: tuple[Token, ...], lexicon: Lexicon) -> Counter[tuple[st
             parts.append([])
         if token.key not in lexicon.connectors:
             parts[-1].append(token.key)
-    return Counter(tuple(part) for part in parts if part)
+    return Counter(_with_sides_in_order(part, lexicon) for part in parts if part)
+
+
+def _with_sides_in_order(part: list[str], lexicon: Lexicon) -> tuple[str, ...]:
+    """Return the words of a statement; of "X is the Y", in the same order as those of "the Y is X"."""
+    copulas = [at for at, word in enumerate(part) if word in lexicon.copulas]
+    if len(copulas) != 1:
+        return tuple(part)
+    [at] = copulas
+    sides = sorted((part[:at], part[at + 1 :]))
+    is_identity = all(sides) and any(side[0] in lexicon.definite_articles for side in sides)
+    return (*sides[0], part[at], *sides[1]) if is_identity else tuple(part)
 
 
 _STEP = re.compile(r"\n[ \t]{0,12}\d{1,3}[.)][ \t]+(\S[^\n]*)")

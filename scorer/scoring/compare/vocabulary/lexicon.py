@@ -63,6 +63,7 @@ class Lexicon:
     - ``not_names``: words that may be capitalised inside a sentence although they are not names.
     - ``connectives``: words at the beginning of a sentence whose exchange does not change the statement.
     - ``hedges``: words that weaken a statement. ``connectors``: words between the items of a list.
+    - ``copulas``, ``definite_articles``: "X is the Y" says the same as "the Y is X".
     - ``restrictions``: words that begin a restriction. A text without the restriction makes a stronger statement.
     - ``filler``: words of sentences that say nothing, such as "I hope this helps".
     - ``titles``: words after which a capitalised noun is a name.
@@ -94,6 +95,8 @@ class Lexicon:
     connectives: frozenset[str]
     hedges: frozenset[str]
     connectors: frozenset[str]
+    copulas: frozenset[str]
+    definite_articles: frozenset[str]
     restrictions: frozenset[str]
     filler: frozenset[str]
     titles: frozenset[str]
@@ -186,7 +189,7 @@ def _lexicon(language: str, own: dict[str, Any], common: dict[str, Any]) -> Lexi
 _LISTS = words(
     """
     not_negated negating_prefixes negating_long_words not_negated_by_prefix avoidance stop_words not_names connectives
-    hedges connectors restrictions filler titles ones version_words
+    hedges connectors copulas definite_articles restrictions filler titles ones version_words
     """
 )
 
