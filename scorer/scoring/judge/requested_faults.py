@@ -27,8 +27,8 @@ _ABSTENTION = re.compile(  # in instructions
     re.IGNORECASE,
 )
 _REPETITION = re.compile(
-    r"repeat|repetit|\d+ times|many times|over and over|refrain|chorus|lyric|song|poem|mantra|copy|echo|verbatim"
-    r"|wiederhol|\d+ ?mal\b|refrain|gedicht|répèt|répét|fois|repit|repet|veces|vezes|ripet|volte|herhaal|powtórz"
+    r"repeat|repetit|\d times|many times|over and over|refrain|chorus|lyric|song|poem|mantra|copy|echo|verbatim"
+    r"|wiederhol|\d ?mal\b|refrain|gedicht|répèt|répét|fois|repit|repet|veces|vezes|ripet|volte|herhaal|powtórz"
     r"|повтор|раз\b|重复|重複|遍|次|繰り返|回|반복|번",
     re.IGNORECASE,
 )
