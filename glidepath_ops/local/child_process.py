@@ -30,14 +30,13 @@ READY_S = 60.0  # a busy machine needs 30 s and more to start Python; a process 
 _given: set[int] = set()  # the ports that were returned before; their servers may start later
 
 
-def _die_with_parent() -> None:
-    with contextlib.suppress(OSError, AttributeError):  # on systems other than Linux, children outlive a killed parent
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
 def _prepare(nice: int) -> Callable[[], None]:
+    # Looked up before the fork: in the child of a process with threads, the loader's locks may be held for ever.
+    prctl = getattr(ctypes.CDLL(None, use_errno=True), "prctl", None)
+
     def prepare() -> None:
-        _die_with_parent()
+        if prctl is not None:  # on systems other than Linux, children outlive a killed parent
+            prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if nice:
             os.nice(nice)
 
