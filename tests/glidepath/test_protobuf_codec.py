@@ -183,7 +183,7 @@ def test_a_decompression_bomb_is_refused() -> None:
 def test_the_generated_code_matches_the_proto_file(tmp_path: Path) -> None:
     root = Path(__file__).parents[2]
     command = ["-m", "grpc_tools.protoc", "-Iproto", f"--python_out={tmp_path}", "proto/glidepath.proto"]
-    subprocess.run([sys.executable, *command], cwd=root, check=True)
+    subprocess.run([sys.executable, *command], cwd=root, check=True, timeout=60)
 
     def descriptor(folder: Path) -> str:
         lines = (folder / "glidepath_pb2.py").read_text().splitlines()

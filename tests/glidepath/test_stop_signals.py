@@ -41,6 +41,8 @@ def test_a_second_signal_ends_the_process_unless_it_is_a_second_end_of_the_termi
 @pytest.mark.process
 @pytest.mark.parametrize(("command", "expected"), [([], True), (["nohup"], False)])
 def test_a_process_that_shall_outlive_its_terminal_does(command: list[str], expected: bool) -> None:
-    shown = subprocess.run([*command, sys.executable, "-c", SHOW], capture_output=True, text=True, check=True).stdout
+    shown = subprocess.run(
+        [*command, sys.executable, "-c", SHOW], capture_output=True, text=True, check=True, timeout=60
+    ).stdout
     assert ("SIGHUP" in shown) is expected
     assert "SIGTERM" in shown

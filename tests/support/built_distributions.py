@@ -24,7 +24,9 @@ def tracked_files() -> list[str]:
     """
     if (ROOT / ".git").exists():
         command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-        listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout.decode().split("\0")
+        listed = (
+            subprocess.run(command, cwd=ROOT, capture_output=True, check=True, timeout=60).stdout.decode().split("\0")
+        )
         return sorted(name for name in listed if name and (ROOT / name).is_file())
     files = (path for path in ROOT.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
     return sorted(str(path.relative_to(ROOT)) for path in files)

@@ -17,7 +17,7 @@ WHEELS = ("1.36.4", "1.37.0", "1.38.3", "1.39.3", "1.40.0")
 
 @cache
 def installed_version() -> str:
-    said = subprocess.run([envoy_binary(), "--version"], check=True, capture_output=True, text=True).stdout
+    said = subprocess.run([envoy_binary(), "--version"], check=True, capture_output=True, text=True, timeout=60).stdout
     found = re.search(r"/(\d+\.\d+\.\d+)/", said)
     assert found, f"envoy --version names no version: {said}"
     return found[1]

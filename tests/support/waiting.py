@@ -7,6 +7,8 @@ import inspect
 import time
 from collections.abc import Awaitable, Callable
 
+CALL_S = 150.0  # most seconds of one call of a condition; a command that it runs has 60
+
 
 async def eventually(
     condition: Callable[[], bool | Awaitable[bool]], within: float = 60, what: str | Callable[[], str] = ""
@@ -22,13 +24,27 @@ async def eventually(
     while True:
         held = condition()
         if inspect.isawaitable(held):
-            held = await held
+            held = await _answered(held, condition)
         took = time.monotonic() - began
         if held:
             return took
         assert took < within, f"not within {within:g} s: {_words(what, condition)}"
         await asyncio.sleep(pause)
         pause = min(2 * pause, 0.02)
+
+
+async def _answered(call: Awaitable[bool], condition: Callable[[], object]) -> bool:
+    """Return the result of a call of the condition. Raises AssertionError if there is none after CALL_S seconds.
+
+    The call is not waited for then, because it may not end by its cancellation either.
+    """
+    task = asyncio.ensure_future(call)
+    try:
+        await asyncio.wait({task}, timeout=CALL_S)
+        assert task.done(), f"no answer within {CALL_S:g} s: {_words('', condition)}"
+        return task.result()
+    finally:
+        task.cancel()
 
 
 def _words(what: str | Callable[[], str], condition: Callable[[], object]) -> str:

@@ -84,7 +84,8 @@ async def test_an_error_of_the_output_is_not_called_an_error_of_redis(
 
 
 def closed(*command: str) -> tuple[int, str]:
-    done = subprocess.run(["sh", "-c", 'exec "$@" >&-', "sh", *RUN, *command], capture_output=True, text=True)
+    line = ["sh", "-c", 'exec "$@" >&-', "sh", *RUN, *command]
+    done = subprocess.run(line, capture_output=True, text=True, timeout=60)
     return done.returncode, done.stderr
 
 

@@ -67,7 +67,7 @@ def test_root_leaves_a_file_to_its_owner(tmp_path: Path) -> None:
 def test_a_fifo_gets_the_text_and_stays(tmp_path: Path) -> None:
     fifo, got = tmp_path / "fifo", []
     os.mkfifo(fifo)
-    reader = threading.Thread(target=lambda: got.append(fifo.read_text()))
+    reader = threading.Thread(target=lambda: got.append(fifo.read_text()), daemon=True)
     reader.start()
     write_output(fifo, "text")
     reader.join(10)
@@ -129,7 +129,9 @@ def test_a_failed_write_leaves_the_file_and_no_draft(tmp_path: Path) -> None:
         "try: write_output(Path(sys.argv[1]), 'x' * 100)\n"
         "except InputError as error: print(error)\n"
     )
-    done = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=False, timeout=60
+    )
     assert "envoy.yaml: cannot be written: File too large" in done.stdout, done.stderr
     assert (path.read_text(), others(path)) == ("old", [])
 

@@ -93,7 +93,7 @@ def _settings_with(feature: MissingFeature | None, folder: Path) -> tuple[Mappin
 @pytest.mark.parametrize("binary", WHEELS, indirect=True)
 @pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name.rpartition(".")[2])
 def test_a_version_refuses_exactly_what_it_lacks(binary: Path, feature: MissingFeature, tmp_path: Path) -> None:
-    said = subprocess.run([binary, "--version"], check=True, capture_output=True, text=True).stdout
+    said = subprocess.run([binary, "--version"], check=True, capture_output=True, text=True, timeout=60).stdout
     version = next(one for one in WHEELS if f"/{one}/" in said)
     bootstrap = rendered(tmp_path, *_settings_with(feature, tmp_path))
     lacking = missing_features(version)
