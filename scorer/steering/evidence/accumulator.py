@@ -37,6 +37,7 @@ from scorer.steering.staggering import period_began
 from scorer.steering.steering_interfaces import StepEvidence
 
 _EMPTY = Histogram()
+_STALE = 1.1
 _NOBODY = SideWaits(_EMPTY, _EMPTY, 0)
 LOOK_MS = 2000  # the latency gates and the split are evaluated this often: none of them is a fast guard (ADR 0452)
 
@@ -77,6 +78,7 @@ class Evidence(Stored):
         self._last_ms = now_ms
         self._looked_ms = 0
         self._shown: tuple[Verdict, ...] | None = None
+        self._shown_ms = now_ms
 
     @classmethod
     def fresh(cls, workload: Workload, percent: float, now_ms: int, before: StepEvidence | None = None) -> Evidence:
@@ -172,11 +174,15 @@ class Evidence(Stored):
     def verdicts(self, now_ms: int) -> tuple[Verdict, ...]:
         """Return one verdict for each gate. ``now_ms``: the present time, to estimate how long each gate still needs.
 
-        The verdicts are cached until new data is added.
+        The verdicts are cached until new data is added, or until the step is older by the factor _STALE: without data,
+        samples become rarer, so the estimated times grow.
         """
+        now_ms = max(now_ms, self._last_ms)
+        stale = now_ms - self.started_ms > _STALE * (self._shown_ms - self.started_ms)
         if self._shown is None:
             self._look()
-            self._shown = self._gates.verdicts(self._samples_per_second(now_ms))
+        if self._shown is None or stale:
+            self._shown, self._shown_ms = self._gates.verdicts(self._samples_per_second(now_ms)), now_ms
         return self._shown
 
     def still_decides(self, verdicts: tuple[Verdict, ...]) -> bool:
@@ -196,7 +202,7 @@ class Evidence(Stored):
             self._looked_ms = self._last_ms
 
     def _samples_per_second(self, now_ms: int) -> dict[str, float]:
-        seconds = max((max(now_ms, self._last_ms) - self.started_ms) / 1000, 1e-3)
+        seconds = max((now_ms - self.started_ms) / 1000, 1e-3)
         return {name: gate.n / seconds for name, gate in self._gates.gates.items()}
 
     def requests(self) -> int:

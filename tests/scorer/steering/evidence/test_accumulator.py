@@ -337,3 +337,16 @@ def test_an_idle_time_survives_a_change_of_the_leader() -> None:
     evidence = with_healthy_flushes(fresh_evidence(gates=WARM), 23)
     restored = Evidence.from_json(workload_of(WARM), evidence.to_json())
     assert latency_n(with_healthy_flushes(restored, 3, first=23 + AN_HOUR)) == 200
+
+
+def test_the_estimated_time_grows_while_there_is_no_traffic() -> None:
+    evidence = with_healthy_flushes(fresh_evidence(), 30)
+    last_ms = 1000 + 30 * 250
+    before = {v.gate: v for v in evidence.verdicts(last_ms) if v.eta_s}
+    assert before
+    assert evidence.verdicts(last_ms + 1000) is evidence.verdicts(last_ms)
+    later = {v.gate: v for v in evidence.verdicts(1000 + 10 * (last_ms - 1000))}
+    for gate, verdict in before.items():
+        assert later[gate].missing == verdict.missing
+        assert later[gate].eta_s == pytest.approx(10 * verdict.eta_s)
+    assert all(later[gate].message != verdict.message for gate, verdict in before.items())
