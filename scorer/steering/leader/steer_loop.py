@@ -104,7 +104,7 @@ class SteerLoop:
                 await self._envoys.end()
 
     async def _contend(self, stop: asyncio.Event) -> None:
-        while not stop.is_set():
+        while not (stop.is_set() or being_cancelled()):
             try:
                 if await self._lease.acquire():
                     await self._lead(stop)
@@ -210,7 +210,7 @@ class SteerLoop:
         written: set[str] = set()
         full = False
         next_tick = last = 0.0
-        while self._lease.held() and not stop.is_set():
+        while self._lease.held() and not (stop.is_set() or being_cancelled()):
             await self._follow_ownership()
             await asyncio.sleep(max(last + GAP_S - time.monotonic(), 0.0))
             wait_s = 0.0 if written or full else max(next_tick - time.monotonic(), 0.0)

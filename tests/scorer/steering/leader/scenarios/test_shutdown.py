@@ -15,6 +15,8 @@ from scorer.steering.envoy.admin_interface import AdminInterface
 from scorer.steering.leader.steer_loop import SteerLoop
 from scorer.steering.leader.steer_metrics import SteerMetrics
 from tests.support.empty_steering_store import EmptySteeringStore
+from tests.support.lost_cancellation import SwallowsCancellation as LostCall
+from tests.support.lost_cancellation import ends_after_a_lost_cancellation
 from tests.support.scripted_evidence import ScriptedEvidenceKind
 
 
@@ -57,6 +59,37 @@ async def test_a_renewal_that_swallows_its_cancellation_does_not_keep_the_loop_r
     done, _ = await asyncio.wait({running}, timeout=5)
     assert done
     await running
+
+
+class LosesCancellation(EmptySteeringStore):
+    """A store whose reads of news, or of clocks, swallow a cancellation."""
+
+    def __init__(self, lost_in: str) -> None:
+        self.lost_in, self.call = lost_in, LostCall()
+
+    async def news(self, *arguments: Any) -> Any:
+        if self.lost_in == "news":
+            await self.call()
+        return await super().news(*arguments)
+
+    async def clocks_ms(self, *arguments: Any) -> Any:
+        if self.lost_in == "clocks_ms":
+            await self.call()
+        return await super().clocks_ms(*arguments)
+
+
+class KeptLease(SwallowsCancellation):
+    async def renew(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("lost_in", ["news", "clocks_ms"])
+async def test_a_cancelled_loop_whose_store_swallows_the_cancellation_ends(valid_yaml: str, lost_in: str) -> None:
+    """As when a test fails, or another part of the scorer: nobody sets ``stop`` then."""
+    config, store, lease = parse_config(valid_yaml), LosesCancellation(lost_in), KeptLease()
+    metrics = SteerMetrics(CollectorRegistry())
+    loop = SteerLoop(config, store, lease, lambda _: MemoryActuator(), ScriptedEvidenceKind(), metrics)  # type: ignore[arg-type]
+    assert await ends_after_a_lost_cancellation(asyncio.create_task(loop.run(asyncio.Event())), store.call)
 
 
 class UnreachableSession:
