@@ -96,7 +96,9 @@ def _equal(name: str, step: Step, runs: int) -> list[Row]:
 
 
 def _harmful(name: str, step: Step, runs: int) -> list[Row]:
-    return [_row(name, [run(step, seed) for seed in range(runs)], harmful=True)]
+    row = _row(name, [run(step, seed) for seed in range(runs)], harmful=True)
+    # A small fault, or one beside as many failures of both sides, may take longer than the rest of the step.
+    return [row if step.broken >= (0.5 if step.traffic.heavy_errors else 0.1) else {**row, "ok": None}]
 
 
 def _row(name: str, ends: list[End], *, harmful: bool) -> Row:

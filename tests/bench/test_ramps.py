@@ -51,6 +51,32 @@ def test_each_request_is_answered_by_one_side_and_copied_to_the_other() -> None:
     assert len(noise) <= n[Side.BASELINE, Origin.LIVE]
 
 
+@pytest.mark.parametrize("fallback", [True, False])
+def test_rescues_and_copies_at_the_baseline_are_counted_as_extproc_counts_them(fallback: bool) -> None:
+    traffic = replace(TRAFFIC, heavy=0.3, heavy_errors=0.4)
+    rng = np.random.default_rng(3)
+    requests = period(traffic, Crowd.of(traffic, rng), 20, 0, 3_600_000, rng)
+    own, base, live = requests.candidate.failed, requests.baseline.failed, requests.live
+    noise = np.ones(len(live), bool)
+    flush = outcomes(requests, 1, 0, 3_600_000, noise=noise, fallback=fallback)
+    sides = {side.side: side for side in flush.sides if side.origin is Origin.LIVE}
+    candidate, baseline = sides[Side.CANDIDATE], sides[Side.BASELINE]
+    assert candidate.rescued + candidate.rescues_failed == (candidate.errors if fallback else 0)
+    assert candidate.rescues_failed == ((live & own & base).sum() if fallback else 0)
+    assert candidate.baseline_copies == candidate.requests - candidate.errors > 0
+    assert candidate.baseline_copies_failed == (live & ~own & base).sum() > 0
+    assert baseline.baseline_copies == baseline.requests - baseline.errors > 0
+    assert candidate.errors > 10 * baseline.errors
+
+
+def test_a_user_whose_requests_fail_at_both_sides_can_fail_the_same_ones() -> None:
+    traffic = replace(TRAFFIC, errors=(0.0, 0.0), heavy=0.3, heavy_errors=0.4, alike=True)
+    rng = np.random.default_rng(3)
+    requests = period(traffic, Crowd.of(traffic, rng), 20, 0, 3_600_000, rng)
+    assert requests.candidate.failed.any()
+    assert (requests.candidate.failed == requests.baseline.failed).all()
+
+
 @pytest.mark.parametrize(
     ("done", "ends", "ok"),
     [
