@@ -117,6 +117,7 @@ def number(raw: Mapping[str, Any], key: str, low: float, high: float, where: str
 
 def warnings(verdicts: Iterable[Verdict], seen: KeysSeen) -> list[str]:
     """Return warnings about a file: missing sides, gates that lack data to decide, and keys that are ignored."""
+    verdicts = list(verdicts)
     gating = [v for v in verdicts if v.gating and not v.guard]
     found = [text for v in gating if (text := _lack(v.gate, seen))]
     found += [f"no event has the side {side}" for side in ("baseline", "candidate") if side not in seen.sides]
@@ -125,6 +126,8 @@ def warnings(verdicts: Iterable[Verdict], seen: KeysSeen) -> list[str]:
             "no gate takes part in decisions, so the decision here is always hold; a ramp still moves by time and "
             "samples"
         )
+    if "noise" in seen.keys and not any(v.gate == "sameness_margin" for v in verdicts):
+        found.append("no gate uses noise: set the workload's shadow.same_side, and sameness_margin compares with it")
     if seen.unknown:
         found.append(f"ignored keys: {', '.join(seen.unknown)} (known: {', '.join(KEYS)})")
     return found

@@ -79,6 +79,14 @@ def test_judge_names_gates_that_the_file_has_no_data_for(config: Path, tmp_path:
     assert "no event has the side baseline" in text
 
 
+def test_judge_says_that_no_gate_uses_the_noise_of_the_file(config: Path, tmp_path: Path) -> None:
+    file = write_events(tmp_path / "f", LINE | {"agreement": 0.9, "noise": 0.95}, LINE | {"side": "baseline"})
+    config.write_text(CHAT_CONFIG)
+    assert "no gate uses noise: set the workload's shadow.same_side" in stderr_of_judge(config, file)
+    config.write_text(CHAT_CONFIG + "    shadow: {same_side: 10%}\n")
+    assert "no gate uses noise" not in stderr_of_judge(config, file)
+
+
 def test_judge_has_no_warning_if_every_gate_has_data(config: Path, tmp_path: Path) -> None:
     file = write_events(tmp_path / "f", LINE | {"agreement": 0.9}, LINE | {"side": "baseline"})
     assert stderr_of_judge(config, file) == ""
