@@ -6,8 +6,9 @@ than its own clients' requests, the candidate's errors are compared with the fai
 have the same users. See ADR 0545.
 
 The decision is cautious. It needs more than two failed copies, and takes the lower bound of their rate. If copies fail
-because they are copies, the baseline's copies of its own clients' requests fail too, and nothing changes. All rates
-cover the same time: what was counted loses half of its weight while the candidate gets HALF_LIFE requests.
+because they are copies, the baseline's copies of its own clients' requests (``shadow.same_side``) fail too, and nothing
+changes. If there are almost no such copies, nothing changes either. All rates cover the same time: what was counted
+loses half of its weight while the candidate gets HALF_LIFE requests.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from scorer.steering.evidence.gate_observations import BaselineCopies, ByCopies,
 
 HALF_LIFE = 2000  # requests of the candidate
 _FEW = 2.0  # so many failed copies change nothing
+_LEAST_OWN = 10  # with fewer own copies, nothing shows whether copies fail because they are copies
 _Z = 2.5  # so the lower bound is at most the exact one at the level 5 %, also after three failures
 
 
@@ -74,6 +76,8 @@ class BaselineRates:
         """How the next requests are compared; None: with the baseline's clients' requests."""
         copies, clients = self.candidates_copies, self.clients
         if copies.failed <= _FEW:
+            return None
+        if self.own_copies.n < _LEAST_OWN:
             return None
         # Half an error is added, because a rate of 0 is not proven by any number of requests.
         usual = max((clients.failed + 0.5) / (clients.n + 1), self.own_copies.rate)

@@ -15,7 +15,7 @@ from scorer.steering.evidence.gate_observations import NO_COPIES, BaselineCopies
 def rates(
     copies: tuple[int, int],
     clients: tuple[int, int] = (10_000, 20),
-    own: tuple[int, int] = (0, 0),
+    own: tuple[int, int] = (1000, 2),
     candidate_n: float = 1000,
 ) -> BaselineRates:
     """Return the rates of copies of the candidate's requests, of clients and of own copies: numbers, and failures."""
@@ -61,8 +61,15 @@ def test_two_failed_copies_change_nothing_and_three_do() -> None:
 
 def test_copies_that_fail_as_often_as_the_baselines_own_change_nothing() -> None:
     assert rates((1000, 20), own=(1000, 20)).by_copies is None
-    assert rates((1000, 20), own=(0, 0)).by_copies is not None
+    assert rates((1000, 20), own=(1000, 2)).by_copies is not None
     assert rates((1000, 20), clients=(1000, 20)).by_copies is None
+
+
+def test_without_the_baselines_own_copies_failed_copies_change_nothing() -> None:
+    """They may fail because they are copies."""
+    assert rates((1000, 200), own=(0, 0)).by_copies is None
+    assert rates((1000, 200), own=(9, 0)).by_copies is None
+    assert rates((1000, 200), own=(10, 0)).by_copies is not None
 
 
 def test_the_share_is_the_candidates_among_its_requests_and_their_copies() -> None:

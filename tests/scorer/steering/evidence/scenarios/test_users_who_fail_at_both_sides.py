@@ -24,7 +24,8 @@ class Traffic:
     """Flushes of ten requests of the candidate and thirty of the baseline, with errors of given rates.
 
     - ``candidate``, ``baseline``: the rates of the clients' requests that fail
-    - ``copies``, ``own_copies``: the rates of the baseline's copies that fail, of either side's requests
+    - ``copies``, ``own_copies``: the rates of the baseline's copies that fail, of either side's requests; None: there
+      are no such copies
     - ``failed_too``: the rate of the candidate's errors that fail at the baseline too
     """
 
@@ -33,7 +34,7 @@ class Traffic:
         candidate: float,
         *,
         copies: float = 0.002,
-        own_copies: float = 0.002,
+        own_copies: float | None = 0.002,
         failed_too: float = 0.0,
         baseline: float = 0.002,
         seed: int = 1,
@@ -60,12 +61,17 @@ class Traffic:
                         rescues_failed=too,
                         copies=(OWN - failed, int(self._rng.binomial(OWN - failed, self._copies))),
                     ),
-                    side(Side.BASELINE, BASE, base, copies=(3, int(self._rng.binomial(3, self._own_copies)))),
+                    side(Side.BASELINE, BASE, base, copies=self._of_own_requests()),
                 )
             )
             if any(v.outcome == "fail" for v in evidence.verdicts(1000 + seq * 1000)):
                 return errors
         return None
+
+    def _of_own_requests(self) -> tuple[int, int]:
+        if self._own_copies is None:
+            return 0, 0
+        return 3, int(self._rng.binomial(3, self._own_copies))
 
 
 def fresh(percent: float = 25, more: str = "") -> Evidence:
@@ -124,6 +130,16 @@ def test_a_candidate_that_breaks_is_rolled_back_as_fast_as_without_copies(
         needed[name] = failed
     assert None not in needed["with"] + needed["without"]
     assert np.mean(needed["with"]) <= 1.2 * np.mean(needed["without"]) + 1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_copies_that_fail_because_they_are_copies_hide_no_candidate_if_nothing_shows_why_they_fail(seed: int) -> None:
+    """Without ``shadow.same_side``, the baseline has no copies of its own requests."""
+    evidence = fresh()
+    assert Traffic(0.002, copies=0.2, own_copies=None, seed=seed).fold(evidence, 0, 100) is None
+    failed = Traffic(0.1, copies=0.2, own_copies=None, seed=100 + seed).fold(evidence, 100, 100)
+    assert failed is not None
+    assert failed <= 50
 
 
 @pytest.mark.parametrize("rate", [0.4, 0.6, 1.0])
