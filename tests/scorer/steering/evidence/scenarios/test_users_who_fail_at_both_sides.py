@@ -162,6 +162,23 @@ def test_nothing_is_corrected_where_both_sides_have_the_same_users(percent: floa
     assert "failed at the baseline too" not in errors_fast(evidence).message
 
 
+def test_evidence_from_the_baselines_other_users_does_not_count_once_copies_decide() -> None:
+    """The results of the copies come just before the errors would suffice."""
+
+    def fold(evidence: Evidence, seq: int, copies: tuple[int, int] = (0, 0)) -> bool:
+        own = side(Side.CANDIDATE, OWN, 1, rescued=1, copies=copies)
+        evidence.fold_outcomes(flush(seq * 4, own, side(Side.BASELINE, BASE, copies=(3, 0))))
+        return errors_fast(evidence).outcome == "fail"
+
+    straight = fresh()
+    enough = next(seq for seq in range(100) if fold(straight, seq))
+    assert enough > 5
+    evidence = fresh()
+    assert not any(fold(evidence, seq) for seq in range(enough - 1))
+    assert not fold(evidence, enough - 1, copies=(OWN * enough, enough))
+    assert not any(fold(evidence, seq, copies=(OWN, 0)) for seq in range(enough, enough + 6))
+
+
 def test_a_flush_is_corrected_by_earlier_flushes_only() -> None:
     """The copies in the flush of the errors themselves correct nothing."""
     verdicts = []
