@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-import structlog
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from glidepath.config.comparison import FREE_TEXT, Task
@@ -212,9 +211,6 @@ class CapacityGateConfig(AnyGateConfig):
     headroom: Share = 0.0
 
 
-log = structlog.get_logger()
-
-
 def _one_or_many(value: object) -> object:
     return [value] if isinstance(value, dict) else value
 
@@ -243,13 +239,10 @@ class GatesSection(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _old_name_of_sameness(cls, value: Any) -> Any:
-        if not isinstance(value, dict) or "quality" not in value:
-            return value
-        if "sameness" in value:
-            raise ValueError("quality is the old name of sameness; keep sameness only")
-        log.warning("configuration_key_renamed", old="gates.quality", new="gates.sameness")
-        return {("sameness" if key == "quality" else key): section for key, section in value.items()}
+    def _refuse_the_old_name_of_sameness(cls, value: Any) -> Any:
+        if isinstance(value, dict) and "quality" in value:
+            raise ValueError("quality is now sameness, which is not about quality; write sameness")
+        return value
 
     @field_validator("latency")
     @classmethod
