@@ -194,7 +194,8 @@ def outcomes(
     sides = [_side(Side.CANDIDATE, Origin.LIVE, own, live), _side(Side.BASELINE, Origin.LIVE, base, ~live)]
     if fallback:
         rescued, failed = (int((live & own.failed & found).sum()) for found in (~base.failed, base.failed))
-        sides[0] = replace(sides[0], failovers=rescued + failed, rescued=rescued, rescues_failed=failed)
+        rescues = {"rescued": rescued, "rescues_failed": failed, "failed_at_both": failed}
+        sides[0] = replace(sides[0], failovers=rescued + failed, **rescues)
     if copies:
         sides[0] = _with_copies(sides[0], live & ~own.failed, base.failed, requests.copies_fail)
         again = np.zeros(len(live), bool) if noise is None else noise

@@ -32,7 +32,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from envoy.data.accesslog.v3.accesslog_pb2 import HTTPAccessLogEntry
@@ -53,6 +53,7 @@ DENIED = (401, 403)
 NOT_FOUND, RATE_LIMITED = 404, 429
 ERROR_STATUS = {408: "http_408", RATE_LIMITED: "rate_limited"}
 _INCAPABLE = tuple(str(status) for status in CAPABILITY_STATUSES)
+_WITHOUT_CAPACITY = (503, 504, 529)  # the server had too many requests, or no time
 _PLAIN = re.compile(r"[a-z0-9_]{1,40}")  # the constant part of response code details
 TEE_TIMEOUT_SHARE = 0.95  # share of the tee's timeout; Envoy starts its clock a little later than the tee
 
@@ -70,6 +71,8 @@ class RequestOutcome:
     ``untimed``: whether the request was answered without an error, but its latency could not be measured.
     ``rescued``: whether the baseline answered after a failover; None without a failover, or if the client disconnected
     first.
+    ``failed_at_both``: whether the baseline, asked after a failover, answered with an error of its own. It did not if a
+    time limit ended the request, if the connection broke, or if the status says that it had no capacity.
     ``not_found``: whether the side answered with 404, which is not an error by itself.
     ``refused``: whether the client got a 4xx that is not an error of a side.
     ``aborted_ms``: how long the client waited before it left without a byte of an answer; None for all other requests.
@@ -91,6 +94,7 @@ class RequestOutcome:
     not_found: bool = False
     refused: bool = False
     aborted_ms: float | None = None
+    failed_at_both: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +138,7 @@ def classify(
         rescued = _rescued(entry, workload, kind)
         if common.custom_tags.get(envoy_names.NOT_RENAMED_TAG, "") not in NO_VALUE and rescued is not False:
             return LocalReply(workload.name, side, origin, at_ms, AtFault.NONE, "not_renamed")
-        return _after_failover(workload, entry, at_ms, rescued)
+        return _after_failover(workload, entry, at_ms, rescued, failed_at_both=not kind and _answered_an_error(entry))
     if not kind and client_left(entry):
         return _after_abort(entry, workload, side, origin, at_ms)
     if origin is Origin.SHADOW and entry.response.response_code.value == RATE_LIMITED:
@@ -178,7 +182,7 @@ def _without_error(
 
 
 def _after_failover(
-    workload: WorkloadInfo, entry: HTTPAccessLogEntry, at_ms: int, rescued: bool | None
+    workload: WorkloadInfo, entry: HTTPAccessLogEntry, at_ms: int, rescued: bool | None, *, failed_at_both: bool
 ) -> RequestOutcome:
     """Return the outcome of a candidate's request that Envoy then sent to the baseline.
 
@@ -190,9 +194,8 @@ def _after_failover(
     if incapable and rescued and 400 <= entry.response.response_code.value < 500:
         return RequestOutcome(workload.name, side, origin, at_ms, not_found=not_found, refused=True)
     kind = CAPABILITY if incapable else AnswerFault.REDIRECT.value if refused.startswith("3") else "failover"
-    return RequestOutcome(
-        workload.name, side, origin, at_ms, error=kind, failover=True, rescued=rescued, not_found=not_found
-    )
+    outcome = RequestOutcome(workload.name, side, origin, at_ms, error=kind, failover=True, rescued=rescued)
+    return replace(outcome, not_found=not_found, failed_at_both=rescued is False and failed_at_both)
 
 
 def _local_reply(entry: HTTPAccessLogEntry, side: Side | None) -> tuple[AtFault, str] | None:
@@ -250,6 +253,13 @@ def _rescued(entry: HTTPAccessLogEntry, workload: WorkloadInfo, kind: str) -> bo
     if kind:
         return False
     return None if client_left(entry) else not _status_kind(entry, workload, Side.BASELINE)
+
+
+def _answered_an_error(entry: HTTPAccessLogEntry) -> bool:
+    """Return whether a backend itself answered with a 5xx that does not mean too many requests or too little time."""
+    status = entry.response.response_code.value
+    by_backend = entry.response.response_code_details.startswith("via_upstream")
+    return by_backend and 500 <= status < 600 and status not in _WITHOUT_CAPACITY
 
 
 def _status_kind(entry: HTTPAccessLogEntry, workload: WorkloadInfo, side: Side) -> str:

@@ -55,6 +55,7 @@ class _SideCounts:
     first_error_ms: int = 0
     rescued: int = 0
     rescues_failed: int = 0
+    failed_at_both: int = 0
     not_found: int = 0
     refused: int = 0
     served: str = ""
@@ -82,6 +83,7 @@ class _SideCounts:
             self.failovers += outcome.failover
             self.rescued += outcome.rescued is True
             self.rescues_failed += outcome.rescued is False
+            self.failed_at_both += outcome.failed_at_both
             self.first_error_ms = min(self.first_error_ms or outcome.at_ms, outcome.at_ms)
         if outcome.latency_ms is not None:
             if outcome.latency_ms > 0:
@@ -130,6 +132,7 @@ class _SideCounts:
             first_error_ms=self.first_error_ms,
             rescued=self.rescued,
             rescues_failed=self.rescues_failed,
+            failed_at_both=self.failed_at_both,
             not_found=self.not_found,
             refused=self.refused,
             served=self.served,

@@ -72,6 +72,8 @@ class SideOutcomes:
     sent to the baseline.
     ``rescued``, ``rescues_failed``: the failovers that the baseline answered, and those that failed there too. In all
     other failovers, the client disconnected first.
+    ``failed_at_both``: how many of ``rescues_failed`` the baseline itself answered with an error. The other rescues say
+    nothing about the request: they met a time limit, broke, or came when the baseline had no capacity.
     ``ttft_ms``, ``headers_ms``: the times to the first byte of the answer's body and of its headers. A server may send
     headers long before the first content of a stream.
     ``duration_ms``: the durations, including uploads, of the clients' requests that the candidate answered. They show
@@ -113,6 +115,7 @@ class SideOutcomes:
     refused: int = 0
     baseline_copies: int = 0
     baseline_copies_failed: int = 0
+    failed_at_both: int = 0
 
     def __add__(self, other: SideOutcomes) -> SideOutcomes:
         firsts = [t for t in (self.first_error_ms, other.first_error_ms) if t]
@@ -129,6 +132,7 @@ class SideOutcomes:
             first_error_ms=min(firsts, default=0),
             rescued=self.rescued + other.rescued,
             rescues_failed=self.rescues_failed + other.rescues_failed,
+            failed_at_both=self.failed_at_both + other.failed_at_both,
             duration_ms=self.duration_ms + other.duration_ms,
             not_found=self.not_found + other.not_found,
             served=joined_digests(self.served, other.served),

@@ -176,7 +176,7 @@ class Histogram(_message.Message):
     def __init__(self, scale: _Optional[int] = ..., index: _Optional[_Iterable[int]] = ..., count: _Optional[_Iterable[int]] = ..., zeros: _Optional[int] = ...) -> None: ...
 
 class SideOutcomes(_message.Message):
-    __slots__ = ("side", "origin", "requests", "errors", "error_kinds", "client_aborts", "failovers", "latency_ms", "ttft_ms", "first_error_ms", "rescued", "rescues_failed", "duration_ms", "not_found", "served", "checked", "aborted_ms", "headers_ms", "usage", "sent_bytes", "refused", "baseline_copies", "baseline_copies_failed")
+    __slots__ = ("side", "origin", "requests", "errors", "error_kinds", "client_aborts", "failovers", "latency_ms", "ttft_ms", "first_error_ms", "rescued", "rescues_failed", "duration_ms", "not_found", "served", "checked", "aborted_ms", "headers_ms", "usage", "sent_bytes", "refused", "baseline_copies", "baseline_copies_failed", "failed_at_both")
     class ErrorKindsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -207,6 +207,7 @@ class SideOutcomes(_message.Message):
     REFUSED_FIELD_NUMBER: _ClassVar[int]
     BASELINE_COPIES_FIELD_NUMBER: _ClassVar[int]
     BASELINE_COPIES_FAILED_FIELD_NUMBER: _ClassVar[int]
+    FAILED_AT_BOTH_FIELD_NUMBER: _ClassVar[int]
     side: Side
     origin: Origin
     requests: int
@@ -230,7 +231,8 @@ class SideOutcomes(_message.Message):
     refused: int
     baseline_copies: int
     baseline_copies_failed: int
-    def __init__(self, side: _Optional[_Union[Side, str]] = ..., origin: _Optional[_Union[Origin, str]] = ..., requests: _Optional[int] = ..., errors: _Optional[int] = ..., error_kinds: _Optional[_Mapping[str, int]] = ..., client_aborts: _Optional[int] = ..., failovers: _Optional[int] = ..., latency_ms: _Optional[_Union[Histogram, _Mapping]] = ..., ttft_ms: _Optional[_Union[Histogram, _Mapping]] = ..., first_error_ms: _Optional[int] = ..., rescued: _Optional[int] = ..., rescues_failed: _Optional[int] = ..., duration_ms: _Optional[_Union[Histogram, _Mapping]] = ..., not_found: _Optional[int] = ..., served: _Optional[str] = ..., checked: _Optional[int] = ..., aborted_ms: _Optional[_Union[Histogram, _Mapping]] = ..., headers_ms: _Optional[_Union[Histogram, _Mapping]] = ..., usage: _Optional[_Iterable[_Union[TokenUsage, _Mapping]]] = ..., sent_bytes: _Optional[int] = ..., refused: _Optional[int] = ..., baseline_copies: _Optional[int] = ..., baseline_copies_failed: _Optional[int] = ...) -> None: ...
+    failed_at_both: int
+    def __init__(self, side: _Optional[_Union[Side, str]] = ..., origin: _Optional[_Union[Origin, str]] = ..., requests: _Optional[int] = ..., errors: _Optional[int] = ..., error_kinds: _Optional[_Mapping[str, int]] = ..., client_aborts: _Optional[int] = ..., failovers: _Optional[int] = ..., latency_ms: _Optional[_Union[Histogram, _Mapping]] = ..., ttft_ms: _Optional[_Union[Histogram, _Mapping]] = ..., first_error_ms: _Optional[int] = ..., rescued: _Optional[int] = ..., rescues_failed: _Optional[int] = ..., duration_ms: _Optional[_Union[Histogram, _Mapping]] = ..., not_found: _Optional[int] = ..., served: _Optional[str] = ..., checked: _Optional[int] = ..., aborted_ms: _Optional[_Union[Histogram, _Mapping]] = ..., headers_ms: _Optional[_Union[Histogram, _Mapping]] = ..., usage: _Optional[_Iterable[_Union[TokenUsage, _Mapping]]] = ..., sent_bytes: _Optional[int] = ..., refused: _Optional[int] = ..., baseline_copies: _Optional[int] = ..., baseline_copies_failed: _Optional[int] = ..., failed_at_both: _Optional[int] = ...) -> None: ...
 
 class TokenUsage(_message.Message):
     __slots__ = ("input", "output", "cached_read", "cached_write", "cached_write_1h", "audio_input", "reasoning", "audio_output", "source", "tier", "answers")

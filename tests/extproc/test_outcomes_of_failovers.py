@@ -59,6 +59,30 @@ def test_a_failover_records_whether_the_baseline_answered(
 
 
 @pytest.mark.parametrize(
+    ("status", "flags", "details", "own"),
+    [
+        (500, (), "via_upstream", True),
+        (500, (SPENT,), "via_upstream", True),
+        (502, (), "via_upstream", True),
+        (503, (), "via_upstream", False),  # no capacity
+        (504, (), "via_upstream", False),  # no time
+        (529, (), "via_upstream", False),
+        (429, (), "via_upstream", False),
+        (401, (), "via_upstream", False),
+        (200, (), "via_upstream", False),
+        (500, ("upstream_protocol_error",), DIED, False),
+        (504, ("upstream_request_timeout", SPENT), "response_timeout", False),  # the candidate may have spent the time
+        (500, (), "upstream_response_timeout", False),
+        (500, (LEFT,), "downstream_remote_disconnect", False),
+    ],
+)
+def test_a_request_failed_at_both_sides_if_the_baseline_itself_answered_with_an_error(
+    status: int, flags: tuple[str, ...], details: str, own: bool
+) -> None:
+    assert rescue(status, *flags, details=details, tries=2).failed_at_both is own
+
+
+@pytest.mark.parametrize(
     ("cluster", "flag", "tries"),
     [
         ("", "upstream_overflow", 2),

@@ -88,10 +88,12 @@ def test_an_answered_request_without_a_latency_is_counted_and_shown() -> None:
 def test_rescues_are_counted_by_result_and_a_client_abort_is_neither_result() -> None:
     counters = TrafficCounters()
     for rescued in (True, True, False, None):
-        counters.record(replace(BAD, error="failover", failover=True, rescued=rescued))
+        at_both = rescued is False
+        counters.record(replace(BAD, error="failover", failover=True, rescued=rescued, failed_at_both=at_both))
     counters.record(BAD)
     side = only(counters.flush(8_000))
     assert (side.errors, side.failovers, side.rescued, side.rescues_failed) == (5, 4, 2, 1)
+    assert side.failed_at_both == 1
     assert counters.rescue_totals == {("chat", "answered"): 2, ("chat", "failed"): 1, ("chat", "client_abort"): 1}
 
 

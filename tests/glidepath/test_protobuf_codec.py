@@ -84,6 +84,7 @@ sides = st.builds(
     sent_bytes=st.integers(0, 2**50),
     baseline_copies=st.integers(0, 2**40),
     baseline_copies_failed=st.integers(0, 2**40),
+    failed_at_both=st.integers(0, 2**40),
 )
 replies = st.builds(
     LocalReplies, st.none() | st.sampled_from(Side), st.sampled_from(Origin), st.sampled_from(AtFault), counts

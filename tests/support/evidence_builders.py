@@ -48,6 +48,7 @@ def side(
     aborts: int = 0,
     rescued: int = 0,
     rescues_failed: int = 0,
+    failed_at_both: int = 0,
     copies: tuple[int, int] = (0, 0),
 ) -> SideOutcomes:
     """Return the outcomes of one side. ``copies``: the baseline's copies of its requests, and how many failed."""
@@ -63,6 +64,7 @@ def side(
         failovers=rescued + rescues_failed,
         rescued=rescued,
         rescues_failed=rescues_failed,
+        failed_at_both=failed_at_both,
         baseline_copies=copies[0],
         baseline_copies_failed=copies[1],
     )

@@ -82,7 +82,7 @@ class CountedRequests(Stored):
 
 def _added(pending: RequestCounts, sides: Sequence[SideOutcomes]) -> RequestCounts:
     """Return ``pending`` plus the request counts of one flush. ``sides``: the outcomes of each side in the flush."""
-    c_n = c_errors = unreachable = b_n = b_errors = rescued = rescues_failed = 0
+    c_n = c_errors = unreachable = b_n = b_errors = rescued = rescues_failed = at_both = 0
     for side in sides:
         if side.side is Side.BASELINE:
             b_n += side.requests
@@ -94,9 +94,10 @@ def _added(pending: RequestCounts, sides: Sequence[SideOutcomes]) -> RequestCoun
             unreachable += sum(n for kind, n in side.error_kinds.items() if kind in UNREACHABLE_KINDS)
             rescued += side.rescued
             rescues_failed += side.rescues_failed
+            at_both += side.failed_at_both
     if not (c_n or b_n or c_errors or b_errors):
         return pending
-    added = RequestCounts(c_n, c_errors, unreachable, b_n, b_errors, rescued, rescues_failed)
+    added = RequestCounts(c_n, c_errors, unreachable, b_n, b_errors, rescued, rescues_failed, at_both)
     return added if pending is NO_REQUESTS else pending + added
 
 

@@ -167,7 +167,7 @@ class IncreaseGate(ErrorGate):
         tested = []
         for counts, own in (
             (closed.counts, closed.own_errors),
-            (everything, max(0, everything.c_errors - everything.rescues_failed)),
+            (everything, max(0, everything.c_errors - everything.failed_at_both)),
         ):
             if by_copies is None:
                 against = Against((own, counts.c_n, counts.b_errors, counts.b_n))

@@ -209,8 +209,8 @@ class FastGate(GuardGate):
         c = self.counts
         text = f"{c.c_errors} of the candidate's {c.c_n} requests failed, {c.b_errors} of the baseline's {c.b_n}"
         text += self._step.burst_note + self._step.copies_note
-        if self._other_users and c.rescues_failed:
-            text += f"; {c.rescues_failed} of the candidate's failed at the baseline too"
+        if self._other_users and c.failed_at_both:
+            text += f"; {c.failed_at_both} of the candidate's failed at the baseline too"
         return f"{text}; both sides fail at present, so no step is taken" if self.blocks_step else text
 
 

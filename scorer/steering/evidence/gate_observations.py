@@ -26,6 +26,7 @@ class RequestCounts:
     b_errors: int = 0
     rescued: int = 0  # the candidate's errors after which the baseline answered
     rescues_failed: int = 0  # the candidate's errors after which the baseline failed too
+    failed_at_both: int = 0  # of these, the ones that the baseline itself answered with an error
 
     def __add__(self, other: RequestCounts) -> RequestCounts:
         return RequestCounts(*map(add, _values(self), _values(other)))
@@ -94,8 +95,8 @@ class RequestsEnded:
 
     @property
     def own_errors(self) -> float:
-        """The candidate's errors in ``counts``, without the part of them that failed at the baseline too."""
-        errors, failed_too = self.counts.c_errors, self.counts.rescues_failed
+        """The candidate's errors in ``counts``, without the part of them that the baseline answered with an error."""
+        errors, failed_too = self.counts.c_errors, self.counts.failed_at_both
         if not failed_too or not errors:
             return errors
         return errors * max(0.0, 1 - failed_too / max(1, errors + self.in_bursts.c_errors))

@@ -90,12 +90,13 @@ def test_copies_are_added_with_the_requests_of_their_time() -> None:
     ("counted", "in_bursts", "own"),
     [
         (RequestCounts(c_n=10, c_errors=4), RequestCounts(), 4),
-        (RequestCounts(c_n=10, c_errors=4, rescued=1, rescues_failed=3), RequestCounts(), 1),
-        (RequestCounts(c_n=10, c_errors=4, rescues_failed=4), RequestCounts(), 0),
-        (RequestCounts(c_n=7, c_errors=1, rescues_failed=2), RequestCounts(c_n=3, c_errors=3), 0.5),
+        (RequestCounts(c_n=10, c_errors=4, rescued=1, rescues_failed=3, failed_at_both=3), RequestCounts(), 1),
+        (RequestCounts(c_n=10, c_errors=4, rescues_failed=4, failed_at_both=4), RequestCounts(), 0),
+        (RequestCounts(c_n=7, c_errors=1, rescues_failed=2, failed_at_both=2), RequestCounts(c_n=3, c_errors=3), 0.5),
+        (RequestCounts(c_n=10, c_errors=4, rescues_failed=4, failed_at_both=1), RequestCounts(), 3),
         # errors that were held back count now
-        (RequestCounts(c_n=10, c_errors=6, rescues_failed=1), RequestCounts(c_n=-4, c_errors=-4), 3),
-        (RequestCounts(c_n=10, c_errors=0, rescues_failed=1), RequestCounts(c_n=1, c_errors=1), 0),
+        (RequestCounts(c_n=10, c_errors=6, rescues_failed=1, failed_at_both=1), RequestCounts(c_n=-4, c_errors=-4), 3),
+        (RequestCounts(c_n=10, c_errors=0, rescues_failed=1, failed_at_both=1), RequestCounts(c_n=1, c_errors=1), 0),
     ],
 )
 def test_errors_that_failed_at_the_baseline_too_are_not_the_candidates_own(

@@ -48,6 +48,7 @@ def _apply(evidence: Evidence, number: int, step: tuple[object, ...]) -> Evidenc
                 replace(
                     side(C, own, min(own, errors), ms=(ms / 2,), rescued=min(own, errors) // 2),
                     rescues_failed=errors // 4,
+                    failed_at_both=errors // 8,
                     baseline_copies=own,
                     baseline_copies_failed=min(own, errors),
                 ),

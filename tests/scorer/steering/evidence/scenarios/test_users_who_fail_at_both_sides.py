@@ -27,6 +27,7 @@ class Traffic:
     - ``copies``, ``own_copies``: the rates of the baseline's copies that fail, of either side's requests; None: there
       are no such copies
     - ``failed_too``: the rate of the candidate's errors that fail at the baseline too
+    - ``of_the_baseline``: whether the baseline itself answers these with an error
     """
 
     def __init__(
@@ -37,10 +38,12 @@ class Traffic:
         own_copies: float | None = 0.002,
         failed_too: float = 0.0,
         baseline: float = 0.002,
+        of_the_baseline: bool = True,
         seed: int = 1,
     ) -> None:
         self._rng = np.random.default_rng(seed)
         self._candidate, self._baseline, self._failed_too = candidate, baseline, failed_too
+        self._of_the_baseline = of_the_baseline
         self._copies, self._own_copies = copies, own_copies
 
     def fold(self, evidence: Evidence, first: int, flushes: int) -> int | None:
@@ -59,6 +62,7 @@ class Traffic:
                         failed,
                         rescued=failed - too,
                         rescues_failed=too,
+                        failed_at_both=too if self._of_the_baseline else 0,
                         copies=(OWN - failed, int(self._rng.binomial(OWN - failed, self._copies))),
                     ),
                     side(Side.BASELINE, BASE, base, copies=self._of_own_requests()),
@@ -140,6 +144,15 @@ def test_copies_that_fail_because_they_are_copies_hide_no_candidate_if_nothing_s
     failed = Traffic(0.1, copies=0.2, own_copies=None, seed=100 + seed).fold(evidence, 100, 100)
     assert failed is not None
     assert failed <= 50
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("rate", [0.05, 0.1, 0.3])
+def test_rescues_that_the_baseline_did_not_answer_itself_hide_no_candidate(rate: float, seed: int) -> None:
+    """The candidate answers so late that a time limit of the whole request also ends its rescues."""
+    failed = Traffic(rate, failed_too=1.0, of_the_baseline=False, seed=seed).fold(fresh(), 0, 300)
+    assert failed is not None
+    assert failed <= 25
 
 
 @pytest.mark.parametrize("rate", [0.4, 0.6, 1.0])
