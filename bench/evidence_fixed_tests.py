@@ -31,7 +31,7 @@ Statistic = Callable[[np.random.Generator, int, bool, int], np.ndarray]
 
 @dataclass(frozen=True, slots=True)
 class FixedTest:
-    """A fixed test: its number of the candidate's samples, and the simulated probability that it decides rightly."""
+    """A test with a fixed number of the candidate's samples, and its simulated probability of a correct decision."""
 
     n: int
     power: float

@@ -12,7 +12,7 @@ from bench.simulated_runs import Case, Row, upper_limit
 
 
 def every_request_fails(runs: int) -> list[Case]:
-    """Return the cases that measure the number of bad answers until the fast guard fires. Every answer is bad."""
+    """Return the cases in which every answer is bad. They measure how many answers it takes until the guard fires."""
     return [
         partial(_bad_answers, runs, share, healthy, base)
         for share in (0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 1.0)

@@ -38,8 +38,9 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class CheckedAnswer:
-    """The input of the check. ``encoding`` is the content encoding of ``body``.
+    """An answer to be checked.
 
+    ``encoding``: the content encoding of ``body``.
     ``request_bytes``: the length of the request's body.
     ``request``: the request's body if its tokens must be counted, else empty.
     ``known_api``: see ``failed_answer``.

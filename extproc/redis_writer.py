@@ -93,7 +93,7 @@ class RedisWriter:
         return kept, [not isinstance(result, Exception) for result in results]
 
     def _stored(self, workload: str, result: Any) -> int:
-        """Return how many of the workload's written pairs Redis has stored. Log a new reason for a refusal."""
+        """Return how many of the workload's written pairs Redis has stored. Log a refusal for a new reason."""
         stored, why = (0, str(result)) if isinstance(result, Exception) else (int(result[0]), _text(result[1]))
         if why and why != self._refusals.get(workload):
             _log.warning("pairs_refused", workload=workload, reason=why, effect="only pairs of this workload wait")

@@ -79,7 +79,7 @@ class _Codec(Generic[R, M]):
     def from_message(self, message: M, **not_stored: Any) -> R:
         """Return the record of a protobuf message.
 
-        ``not_stored`` is the value for the record's field that the message lacks.
+        ``not_stored``: the value of the record's field that the message does not contain, by name.
         """
         return self._record(*self._from_wire(message), **not_stored)
 

@@ -41,8 +41,8 @@ def command(
     """Erase the stored pairs of one user, or of one request.
 
     Without --workload, they are erased in all workloads, including those that are in Redis but no longer in the
-    configuration. Requests, both answers, results, kept pairs, labels and feedback are erased. Redis has only a digest
-    of a user's sticky value, which depends on a key. Set extproc.sticky_key to keep this key constant. Without it, a
+    configuration. Requests, both answers, results, kept pairs, labels and feedback are erased. Redis has only a keyed
+    digest of a user's sticky value. Set extproc.sticky_key to keep this key constant. Without it, a
     change of the configuration changes the key, and pairs from before the change are not found. Pairs of requests
     without a sticky value cannot be found by user.
     """

@@ -61,8 +61,8 @@ def command(
         typer.Option(
             "--caller",
             metavar="FIELD",
-            help="With --from: the name of the log field that holds the caller. Without this option, it is the field "
-            "`caller`. Lines without that field are searched for a field named like a header in inventory.callers.",
+            help="With --from: the name of the log field that holds the caller. If a line does not have it, a field "
+            "whose name is one of the headers in inventory.callers is used.",
         ),
     ] = DEFAULT_CALLER,
     candidate: Annotated[
@@ -109,7 +109,8 @@ def command(
     come from access logs.
 
     The list shows volume, tokens, spend, latency, context lengths, tools and modalities, the share that a candidate
-    could serve, and how much the answers vary. Batch jobs come first, then internal tools, then customers.
+    could serve, and how much the answers vary. It has the order in which to move the workloads: batch jobs, then
+    internal tools, then customers.
     """
     settings = _settings(config, needed=not from_files)
     seconds = seconds_of("--since", since or DEFAULT_SINCE, _LONGEST_SINCE)

@@ -54,9 +54,9 @@ def command(
 
     All keys from "ttft_ms" on are optional.
 
-    The result is one JSON object on stdout. If the events cannot decide a gate, a warning goes to stderr. If no gate
-    takes part in decisions, the command reports "hold". A live ramp would then advance after the configured hold time
-    and minimum number of samples. The exit status is 2 if the file cannot be read or has an invalid line.
+    The result is one JSON object on stdout. If the file lacks events that a gate needs, a warning goes to stderr. If no
+    gate takes part in decisions, the command reports "hold". A live ramp would then advance after the configured hold
+    time and minimum number of samples. The exit status is 2 if the file cannot be read or has an invalid line.
     """
     section, seen, share = load_config(config).workload(workload), KeysSeen(), _configured_share(percent)
     if str(outcomes) == "-":

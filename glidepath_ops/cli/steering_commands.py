@@ -83,8 +83,8 @@ def promote(
         typer.Option(
             "--percent",
             metavar="PERCENT",
-            help="The share that you expect: the command is refused if the next step has a different share. No step is "
-            "skipped. If the candidate's current share is unknown, the workload moves to the step with this share.",
+            help="Refuse the command unless the next step has this share. If the candidate's current share is unknown, "
+            "the workload moves to the step with this share.",
         ),
     ] = None,
     end_validation: Annotated[
@@ -153,7 +153,8 @@ def retry(
 ) -> Command:
     """Restart a workload's ramp after a rollback or an abort, discarding earlier evidence.
 
-    The ramp restarts at the candidate's current share. During a step, retry only discards the evidence of the step.
+    The ramp restarts at the candidate's current share. If the ramp is still running, retry only discards the evidence
+    of the current step.
     """
     return Command(CommandKind.RETRY, actor(), force=force)
 
@@ -191,7 +192,7 @@ def drill(
     A drill sets the candidate's weight to 0. It waits until every Envoy has confirmed this and no more requests reach
     the candidate. Then it restores the weight. A candidate at 0 % first gets a small share for a few seconds.
 
-    With if_lost: baseline, Envoy splits a workload's requests only while it has the lease of this split, which the
+    With if_lost: baseline, Envoy splits a workload's requests only while it holds a lease on the split, which the
     leading scorer keeps renewing. Without the lease, Envoy sends all requests to the baseline. With --lost, the scorer
     stops renewing the lease, waits until every Envoy has returned to the baseline by itself, and renews it again.
     """

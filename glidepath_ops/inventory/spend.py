@@ -20,7 +20,7 @@ from glidepath_ops.inventory.estimate import CallGroup
 class Spend:
     """The cost of the traffic of a group of calls (``CallGroup``).
 
-    ``amount``: the cost in the counted time.
+    ``amount``: the cost over the counted period.
     ``unpriced``: the share of requests without a price.
     ``by``: the backend whose prices were used.
     """
@@ -32,7 +32,7 @@ class Spend:
 
 
 def spend_of(config: Config, group: CallGroup, baseline: str) -> Spend | None:
-    """Return the cost of the tokens of a group of calls and of the data sent, or None if no price per token applies.
+    """Return what the tokens and the sent data of a group of calls cost, or None if no price per token applies.
 
     If a backend is paid only by time, its requests have no price.
     """

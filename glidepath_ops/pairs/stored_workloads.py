@@ -28,7 +28,7 @@ async def workload_with_pairs(settings: Config, client: RedisClient, name: str) 
 
 
 async def stored_workloads(client: RedisClient) -> set[str]:
-    """Return the names of the workloads of which Redis has pairs, results, labels or feedback.
+    """Return the names of the workloads for which Redis has pairs, results, labels or feedback.
 
     Raises RedisError or OSError.
     """

@@ -147,7 +147,7 @@ def shadow_fraction(percent: float) -> str:
 
 
 def percent_of(fraction: str) -> float | None:
-    """Return the percentage of a text that ``shadow_fraction`` has written; None for any other text."""
+    """Parse a text that ``shadow_fraction`` has written. Return its percentage, or None for any other text."""
     try:
         value = json.loads(fraction)
         percent = value["numerator"] / 10_000 if isinstance(value, dict) else float(value)

@@ -45,11 +45,11 @@ LEAST_GROWTH = 1.01  # the growth of the candidate's count before the next evalu
 
 
 def _reserves(share: float) -> tuple[float, float]:
-    """Return the reserves of the candidate's and of the baseline's e-values.
+    """Return, for the candidate and for the baseline, the part of the e-value that is never staked: the reserve.
 
     ``share``: the candidate's expected share of the requests. If the baseline has most requests, its quantile is almost
     known, and a large reserve keeps its e-value near 1. Without a reserve, its e-value would fall and cancel the
-    candidate's evidence. In the test that fails the candidate, the baseline's reserve is at most _MOST_KEPT (ADR 0451).
+    candidate's evidence.
     """
     return 0.05 + 0.8 * share, 0.85 - 0.8 * share
 
@@ -63,6 +63,7 @@ class QuantileRatio:
         fewer = RateGrid.around(1 - q, _FEWER, above=False, weights=_FEWER_WEIGHTS)
         own, base = _reserves(share)
         fewer_base = RateGrid.around(1 - q, _FEWER, above=False, weights=_FEWER_OF_BASELINE)
+        # The test that fails the candidate keeps at most _MOST_KEPT of the baseline's e-value in reserve (ADR 0451).
         fail, passed = ((more, own), (fewer_base, min(base, _MOST_KEPT))), ((fewer, own), (more, base))
         self._both, self._three = RateGrids(*fail, *passed), RateGrids(*fail, *passed, *fail)
         buckets = math.log2(max_ratio) * 2**SCALE

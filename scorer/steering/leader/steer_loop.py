@@ -54,7 +54,7 @@ log = structlog.get_logger()
 
 
 class SteerLoop:
-    """The loop that runs in every scorer, and steers in the scorer that holds the leader's lease."""
+    """The loop that runs in every scorer, but steers only in the scorer that holds the leader's lease."""
 
     def __init__(
         self,

@@ -148,8 +148,8 @@ def _swapped_words(texts: ComparedTexts) -> float:
 def _one_word(texts: ComparedTexts) -> float:
     """Return the effect of a replaced word that is not a synonym, if it is the only edit.
 
-    Words, cells or items that exchanged their places also count as one edit. The value is 0 for several edits, which
-    are a rewording.
+    Words, cells or items that swapped places also count as one edit. The value is 0 for several edits, which count as a
+    rewording.
     """
     swapped, edits = texts.effect("swapped_words"), len(texts.pair.alignment.edits)
     if edits > _ONE_EDIT + (swapped > 0):

@@ -1,4 +1,4 @@
-"""Joining both sides' copies of one request, and the failures of a copy."""
+"""Both sides' copies of one request are joined, and failed copies count as failures."""
 
 from __future__ import annotations
 
