@@ -80,7 +80,7 @@ class BaselineRates:
         if self.own_copies.n < _LEAST_OWN:
             return None
         # Half an error is added, because a rate of 0 is not proven by any number of requests.
-        usual = max((clients.failed + 0.5) / (clients.n + 1), self.own_copies.rate)
+        usual = max(clients.rate, (clients.failed + 0.5) / (clients.n + 1), self.own_copies.rate)
         if copies.least <= usual:
             return None
         return ByCopies(self.candidate_n / (self.candidate_n + copies.n), copies.rate)

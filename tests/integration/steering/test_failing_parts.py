@@ -99,7 +99,7 @@ async def test_blindness_is_shown_and_blocks_steps_until_it_ends(tmp_path: Path)
         status = await system.status()
         assert status is not None
         assert status.blind_envoys == system.config.envoy.admin
-        assert "blind: of 1 of 1 Envoy" in status.message
+        assert "blind: no outcome of 1 of 1 Envoy" in status.message
         assert "no failing candidate" in status.counter_guard
         (blind,) = [one for one in await system.decisions() if one.event == "blind"]
         assert blind.to_percent == 50

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from scorer.steering.evidence.baseline_rates import HALF_LIFE, BaselineRates, FadingCount
@@ -26,6 +26,7 @@ counts = st.integers(0, 5000).flatmap(lambda n: st.tuples(st.just(n), st.integer
 
 
 @given(counts, counts, counts)
+@example((19, 19), (1, 1), (10, 0))
 def test_copies_are_used_only_if_they_fail_more_often_than_all_that_explains_it(
     copies: tuple[int, int], clients: tuple[int, int], own: tuple[int, int]
 ) -> None:
