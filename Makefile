@@ -67,10 +67,12 @@ demo: $(VENV)/.setup $(if $(findstring --llm,$(ARGS)),$(VENV)/.setup-llm) ## run
 
 # Most of the tests with real servers wait for them, so on two cores three processes need less time than two. A process
 # that has finished takes tests from the end of another's list (worksteal), so the tests of a module mostly stay
-# together. The demos run afterwards, alone: their gates compare latencies, which other tests would raise.
+# together. extproc and the scorer lower their priority by 10. At 18, only 1 is left of these 10, so they do not starve
+# beside the tests of the other processes. The demos run afterwards, alone: their gates compare latencies, which other
+# tests would raise.
 test: $(VENV)/.setup-dev browser promtool faketime ## run all tests, with a real Envoy and a real Redis; list the slowest ten. ARGS="PATH -k WORD" for a part
 ifeq ($(strip $(ARGS)),)
-	$(BIN)/python -m pytest --durations=10 --numprocesses 3 --dist worksteal --ignore tests/acceptance
+	nice -n 18 $(BIN)/python -m pytest --durations=10 --numprocesses 3 --dist worksteal --ignore tests/acceptance
 	$(BIN)/python -m pytest --durations=10 tests/acceptance
 else
 	$(BIN)/python -m pytest --durations=10 $(ARGS)

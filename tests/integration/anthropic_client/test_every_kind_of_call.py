@@ -107,15 +107,21 @@ async def test_each_kind_of_call_gets_the_backends_answer(calls: Calls) -> None:
         assert direct, kind
     assert min(calls.cloud.calls, calls.onprem.calls) > 2 * TIMES
     seen: Counter[str] = Counter()
+    coverage: dict[str, int] = {}
     await eventually(
-        lambda: _paired(calls.system, seen), what=lambda: f"pairs of messages and of streams alone; seen: {seen}"
+        lambda: _paired(calls.system, seen, coverage),
+        what=lambda: f"pairs of messages and of streams alone; seen: {seen}, {coverage}",
     )
     outcomes = await calls.same(message(messages=user("slow"), timeout=0.3))
     assert outcomes[-1] == "APITimeoutError"
 
 
-async def _paired(system: System, seen: Counter[str]) -> bool:
-    """Count the content types of the pairs in ``seen``. Return whether they are those of messages and of streams."""
+async def _paired(system: System, seen: Counter[str], coverage: dict[str, int]) -> bool:
+    """Count the content types of the pairs in ``seen``, and why requests have no pair in ``coverage``.
+
+    Return whether the types are those of messages and of streams.
+    """
+    coverage.update(await system.coverage())
     pairs = [pair for pair in await system.pairs() if not pair.id.endswith("~noise")]
     seen.clear()
     seen.update(pair.first.content_type.partition(";")[0] for pair in pairs)

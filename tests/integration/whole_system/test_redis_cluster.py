@@ -6,8 +6,9 @@ import asyncio
 import json
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ PATHS = {"chat": "/v1/chat/completions", "support": "/v1/support", "batch": "/v1
 class Clustered:
     system: System
     nodes: list[Child]
+    seen: dict[str, Any] = field(default_factory=dict)
 
     async def ask(self, count: int) -> None:
         body = {"model": "m", "messages": [{"role": "user", "content": "Who are you?"}]}
@@ -47,7 +49,16 @@ class Clustered:
         return [protobuf_codec.decode_scored(fields[b"r"]) for _, fields in entries]
 
     async def scored(self, count: int) -> bool:
-        return min([len(await self.results(name)) for name in PATHS]) >= count
+        for name in PATHS:
+            self.seen[name] = len(await self.results(name)), await self.coverage(name)
+        return min(scores for scores, _ in self.seen.values()) >= count
+
+    async def coverage(self, name: str) -> dict[str, int]:
+        """Return the sums of the workload's counters of captures."""
+        total: Counter[str] = Counter()
+        for _, fields in await self.system.redis.xrange(WorkloadKeys(name).outcomes):
+            total.update(protobuf_codec.decode_outcomes(fields[b"o"]).coverage)
+        return dict(total)
 
     async def cli(self, *arguments: str) -> Any:
         """Return the output of a command with --json; it must succeed."""
@@ -129,7 +140,9 @@ async def test_after_an_outage_of_the_cluster_every_pair_is_stored_exactly_once(
     await clustered.ask(4)  # clients are served during the outage
     again = [_again(node) for node in clustered.nodes]
     try:
-        await eventually(lambda: _answers(clustered, 5), what="five scores of each workload")
+        await eventually(
+            lambda: _answers(clustered, 5), what=lambda: f"five scores of each workload; seen: {clustered.seen}"
+        )
         assert all(child.alive for child in clustered.system.stack.children.values())
         for name in PATHS:
             assert len({scored.pair_id for scored in await clustered.results(name)}) == 5

