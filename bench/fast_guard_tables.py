@@ -1,4 +1,4 @@
-"""The tables of the fast guards: the failed answers until a rollback, and false alarms in outages of both sides."""
+"""The tables of the fast guards: how many answers fail before a rollback, and false alarms in outages of both sides."""
 
 from __future__ import annotations
 

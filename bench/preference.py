@@ -2,9 +2,9 @@
 
 Each line of a file is one judged pair: ``{"preference": 0..1, "request"?, "baseline"?, "candidate"?}``, where 1 means
 that the judge prefers the candidate's answer. A replay draws pairs from a file with replacement, and looks at the gate
-after every pair. It uses the default settings, and the share of alpha that the gate has at a step of a ramp. A
-preference for an answer that addresses its judge does not count, as in production. Lines without texts count as
-recorded. But if all texts of the file's candidate are the same, lines without texts are assumed to have this text too.
+after every pair. The gate has the default settings, and its share of alpha at a step of a ramp. A preference for an
+answer that addresses its judge does not count, as in production. A line without texts counts as recorded, with one
+exception: if the candidate's text is the same in all lines that have texts, it is assumed in the other lines too.
 
 The goals depend on the recorded mean of the file: with at least 0.45, the gate must pass, and with at most 0.3, it must
 fail. A constant answer must never pass. The exit status is 1 if a goal is missed. Without files, nothing is measured.

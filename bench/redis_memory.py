@@ -93,7 +93,7 @@ def one_pair(rng: random.Random, number: int, question: int, answer: int, stream
 
 
 async def added(client: Any, number: int, write: Callable[[], Awaitable[None]]) -> int:
-    """Return the mean number of bytes of a record, if ``write`` writes ``number`` records into an empty Redis."""
+    """Empty the Redis, let ``write`` write ``number`` records, and return the mean number of bytes of a record."""
     await client.flushall()
     await write()
     keys = [key async for key in client.scan_iter(count=1000)]

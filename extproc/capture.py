@@ -283,7 +283,7 @@ class Capturer:
             running_copy.answered.held.release()
         elif running_copy.span is not None:
             running_copy.span.end(None)
-        # Only a stopping extproc cancels a task whose client answer is comparable or not yet complete.
+        # A task is also cancelled if the client's answer cannot be compared. Then the copy is not needed, and not lost.
         exchange = captured.exchange
         if task.cancelled() and (exchange.ending is None or reason_not_comparable(captured.workload, exchange) is None):
             self.counters.count(captured.workload.name, Coverage.LOST_SHUTDOWN, running_copy.planned.kind)

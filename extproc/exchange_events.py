@@ -1,4 +1,4 @@
-"""The events of an exchange that ``ext_proc_messages.py`` reads from Envoy's messages, and the milestones reached."""
+"""The events of an exchange, which ``ext_proc_messages.py`` reads from Envoy's messages, and its milestones."""
 
 from __future__ import annotations
 

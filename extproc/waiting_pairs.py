@@ -27,7 +27,10 @@ class BufferLimits:
 
 @dataclass(slots=True)
 class WriteBackoff:
-    """The pause before a refused write is tried again. ``until``: its end. ``wait``: the next pause in seconds."""
+    """The pause before a refused write is tried again.
+
+    ``until``: the end of the pause, as a monotonic time in seconds. ``wait``: the length of the next pause in seconds.
+    """
 
     until: float = 0.0
     wait: float = FIRST_WAIT_S

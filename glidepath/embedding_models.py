@@ -68,7 +68,7 @@ def unread_languages(model: str, texts: Mapping[str, int]) -> dict[str, float]:
 
 
 def unread_languages_text(model: str, texts: Mapping[str, int]) -> str:
-    """Return a sentence about the languages that the model does not read, or "" if it reads nearly all texts."""
+    """Return a sentence about the result of ``unread_languages``, or "" if that is empty."""
     shares = unread_languages(model, texts)
     if not shares:
         return ""

@@ -24,7 +24,7 @@ return {hour, redis.call('INCRBYFLOAT', KEYS[2], ARGV[1])}
 
 @dataclass(frozen=True, slots=True)
 class CostSoFar:
-    """The evaluator's cost since the beginning, and in the UTC hour ``hour`` (hours since 1970)."""
+    """The evaluator's cost in total, and in the UTC hour ``hour`` (hours since 1970), in the currency of the prices."""
 
     hour: int = 0
     in_hour: float = 0.0

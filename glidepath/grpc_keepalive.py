@@ -9,8 +9,8 @@ from __future__ import annotations
 PING_INTERVAL_S = 2  # the interval at which a rendered Envoy pings
 PING_TIMEOUT_S = 2  # an Envoy without a reply to a ping for this long closes the connection
 
-# Accept pings at any rate, even without a call. A user may lower the interval in the bootstrap, and an answer may be
-# silent for any time.
+# Accept pings at any rate, even without a call. A user may lower the interval in the bootstrap, and an answer may send
+# no bytes for a long time.
 SERVER_OPTIONS = (
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_ping_strikes", 0),  # 0: no limit

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 
-# A collection of the young objects comes after this many new objects. A tick of 200 workloads makes about 7,000.
+# Python collects the young objects after this many new objects. A tick of 200 workloads creates about 7,000.
 _YOUNG = 10_000
 
 

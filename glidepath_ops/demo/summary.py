@@ -77,7 +77,8 @@ def lost_and_waiting(seen: DemoState, queued: int | None) -> tuple[int, int]:
     """Return the number of lost pairs, and the number of pairs in Redis that wait for their score.
 
     A pair is lost if extproc counted it as lost, or if it has no result although it does not wait. ``queued`` is the
-    number of pairs that wait for a scorer, or None if Redis does not report it.
+    number of pairs that wait for a scorer, or None if Redis does not report it. With None, each pair without a result
+    counts as waiting.
     """
     if seen.status is None:
         return 0, 0

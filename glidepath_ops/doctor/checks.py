@@ -225,7 +225,7 @@ def examine_redis(redis: RedisFacts) -> Iterator[Finding]:
     yield (
         ok(subject, "version", redis.version)
         if _at_least(redis.version, (6, 2))
-        else fail(subject, "version", redis.version, "use Redis 6.2 or newer, or Valkey (XAUTOCLAIM)")
+        else fail(subject, "version", redis.version, "use Redis 6.2 or newer, or Valkey (XTRIM MINID)")
     )
     yield from examine_storage(subject, redis)
     yield _clock(subject, "clock", redis.clock_skew_s)

@@ -207,7 +207,10 @@ def _parts(sides: Sequence[AdaptedBackend]) -> Iterator[str]:
 
 
 def _rewrites_redirects(side: AdaptedBackend) -> bool:
-    """Return whether redirects to the backend must be rewritten: clients use another path or lack its credential."""
+    """Return whether redirects to the backend must be rewritten.
+
+    A client cannot follow them as they are if Envoy changes the path, or if Envoy adds the backend's credential.
+    """
     return not side.restore and side.backend.url is not None and (not side.keep or changes_path(side.backend))
 
 

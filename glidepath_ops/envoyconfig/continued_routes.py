@@ -222,7 +222,7 @@ def _refuse_other_baseline(config: Config, workload: str, action: Json, where: s
 
 
 def not_at_random(workload: str) -> str:
-    """Return the end of an error message: the user's own hash assigns the requests, so they are not random."""
+    """Return the end of an error message about a hash of the user's own route: its consequence, and the remedy."""
     return (
         f"so requests are not assigned at random, as the gates assume: set workloads.{workload}.sticky: {{route: true}}"
     )

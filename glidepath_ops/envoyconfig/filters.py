@@ -95,10 +95,10 @@ def filters_of_route(config: Config, workload: str, *, own_ids: bool = False) ->
 
 
 def filters_of_unsplit_route(config: Config, *, as_sent: bool) -> Json:
-    """Return the ``typed_per_filter_config`` of a route to one backend: it stores the credentials.
+    """Return the ``typed_per_filter_config`` of a route to one backend, which stores the credentials.
 
-    ``as_sent``: whether the bodies of its requests stay unread and unchanged, so that the model is the one that the
-    client sent.
+    ``as_sent``: whether Envoy neither reads nor changes the bodies. The backend then gets the model that the client
+    sent.
     """
     values = _stored_values(config, [])
     return {REMEMBER: _store([*values, _state(envoy_names.AS_SENT_STATE, "1")] if as_sent else values)}

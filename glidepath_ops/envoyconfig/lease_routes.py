@@ -9,7 +9,10 @@ from glidepath_ops.envoyconfig.filters import CAPTURE
 
 
 def lease_condition(config: Config, name: str) -> Json:
-    """Return the entry of a RouteMatch with which the workload's split matches only while it is leased, or {}."""
+    """Return the entry of a RouteMatch with which the workload's split matches only while it is leased.
+
+    Return {} with ``if_lost: hold``, because the split then needs no lease.
+    """
     if config.workload(name).if_lost == "hold":
         return {}
     fraction = {"default_value": {"numerator": 0, "denominator": "HUNDRED"}}

@@ -69,9 +69,10 @@ async def count_results(client: RedisClient, workload: str) -> int:
 
 
 async def find_pair(client: RedisClient, workload: str, wanted: str, most: int) -> StoredPair | None:
-    """Return the pair with this id or request id among the newest ``most`` results, or None if there is none.
+    """Return the pair with the id or request id ``wanted``, or None if it is not found.
 
-    If a request has several pairs, a cross pair is preferred to a noise pair. Raises RedisError or OSError.
+    The newest ``most`` results are searched first, then the kept pairs, then the pairs that could not be scored.
+    Raises RedisError or OSError.
     """
     found: ScoredPair | None = None
     async for result in newest_results(client, workload, most, containing=wanted):
@@ -116,7 +117,10 @@ async def labelled_without_result(
 
 
 async def _dead_pair(client: RedisClient, workload: str, wanted: str) -> StoredPair | None:
-    """Return the pair if it is in the stream of pairs that could not be scored, else None."""
+    """Return the pair with the id or request id ``wanted`` from the pairs that could not be scored.
+
+    Only the newest MOST_DEAD entries are searched. Return None if it is not among them.
+    """
     entries = await client.xrevrange(WorkloadKeys(workload).dead, count=MOST_DEAD)
     for _, fields in entries:
         pair = _decoded(fields.get(b"p"))

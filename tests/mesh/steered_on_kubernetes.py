@@ -1,4 +1,4 @@
-"""An HTTPRoute at a real API server, which a real Envoy Gateway serves, and a scorer with the rights of its Role alone.
+"""A real Envoy Gateway serves an HTTPRoute of a real API server, and a scorer steers it with only the rights of a Role.
 
 Envoy Gateway's Backends, and the HTTPRoute, are in the namespace ``models``, as in
 ``deploy/kubernetes/http-route/permission.yaml``.

@@ -147,7 +147,7 @@ class Steered:
     caller: Caller
 
     async def share_is(self, percent: int) -> bool:
-        """Return whether the candidate answers its share of many requests, and every request is served."""
+        """Return whether the candidate answers about ``percent`` of many requests. Assert that each gets a 200."""
         seen: Seen = sum(await asyncio.gather(*(self.caller.ask(REQUESTS // 8) for _ in range(8))), Counter())
         assert statuses(seen) == {200}
         least, most = BOUNDS[percent]

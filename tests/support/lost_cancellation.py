@@ -21,7 +21,7 @@ class SwallowsCancellation:
 
 
 async def ends_after_a_lost_cancellation(task: asyncio.Task[None], call: SwallowsCancellation) -> bool:
-    """Cancel the task during ``call``. Return whether the task ends."""
+    """Cancel the task during ``call``. Return whether this one cancellation ends the task within 10 s."""
     async with asyncio.timeout(10):
         await call.called.wait()
     task.cancel()

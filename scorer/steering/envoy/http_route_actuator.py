@@ -17,8 +17,8 @@ from scorer.steering.envoy.runtime_values import RuntimeEntries
 class HttpRouteActuator:
     """The ``Actuator`` whose "Envoys" are rules of HTTPRoutes, and the Gateways that serve them.
 
-    A Gateway's reading is the HTTPRoute's reading once the status shows that the Gateway serves it, and None before. So
-    a share is confirmed when every Gateway serves it.
+    Once the HTTPRoute's status shows that a Gateway serves the HTTPRoute, the Gateway has the reading of the HTTPRoute.
+    Before, its reading is None. So a share is confirmed when every Gateway serves it.
     """
 
     lasts = True

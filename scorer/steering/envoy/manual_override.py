@@ -55,6 +55,8 @@ def parse_weight(text: str) -> int:
 def weights_override(candidate: int, baseline: int, ours: Collection[Weights], present: float) -> WeightsOverride:
     """Return the candidate's share that a person asked for with these weights.
 
+    If the weights are ambiguous, the share is at most ``present``.
+
     ``ours``: the weights that Glidepath wrote to the same Envoy before; ``present``: the candidate's present share in
     percent.
     """

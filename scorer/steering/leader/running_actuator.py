@@ -1,7 +1,7 @@
 """The actuator of this scorer, from the beginning of its term until another scorer leads.
 
-Some actuators last: they keep reading the Envoys after the term, so that this scorer can still send a failing candidate
-back to 0 % while Redis does not answer. Every term begins with a new actuator, so it has no older readings.
+Some actuators (``lasts``) keep reading the Envoys after the term. So this scorer can still send a failing candidate
+back to 0 % while Redis does not answer. Each term begins with a new actuator, which has no readings of an earlier term.
 """
 
 from __future__ import annotations

@@ -17,7 +17,11 @@ _SHOWN_KINDS = 3
 
 @dataclass(frozen=True, slots=True)
 class EnvoyWatch:
-    """The latest requests of clients, and how many of them Envoy itself failed, by the kind of the failure."""
+    """The number of recent requests of clients, and the number that Envoy itself answered with an error, by kind.
+
+    Above WINDOW requests, all counts are halved. ``named``: whether the share of failed requests is high enough to be
+    announced.
+    """
 
     requests: float = 0
     kinds: Mapping[str, float] = field(default_factory=dict)

@@ -41,8 +41,9 @@ from scorer.steering.workload.workload_state import (
 from scorer.steering.workload.workload_state_codec import encode
 from scorer.steering.workload.workload_status import status_of
 
+# Evidence is stored this often, and with every decision. After a restart, later entries are read again from the stream.
 # See ADR 0055.
-CHECKPOINT_MS = 5_000  # evidence is stored this often, and with every decision; the rest is read again from the streams
+CHECKPOINT_MS = 5_000
 
 
 @dataclass(frozen=True, slots=True)

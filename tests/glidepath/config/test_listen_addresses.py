@@ -1,4 +1,4 @@
-"""Tests of the addresses on which the processes listen: which addresses exclude each other, and on which machines."""
+"""Tests of conflicts between the addresses on which the processes listen, on one machine and on several machines."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ _BRACED = words(
     c cpp c++ java javascript js typescript ts go rust csharp c# kotlin swift php css scss json jsx tsx dart scala
     """
 )
-# Unterminated literals and comments also match, but without their group, so that the cost is linear.
+# Unterminated literals and comments also match, so that the cost is linear. In such a match, the group is unset.
 _LITERALS = re.compile(
     r"'(?:\\.|[^'\\\n])*+(?P<a>')?|\"(?:\\.|[^\"\\\n])*+(?P<b>\")?|`[^`]*+(?P<c>`)?|(?P<d>//)[^\n]*+"
     r"|/\*(?:[^*]|\*(?!/))*+(?P<e>\*/)?|(?m:^)[ \t]*+(?P<f>#)[^\n]*+",

@@ -58,8 +58,8 @@ def compare_json_answers(left: JsonAnswer, right: JsonAnswer, schema: object, se
     """Compare the JSON of two answers like ``compare_json``.
 
     If only one answer has text around its JSON, the result has the flag ``json_in_prose`` (for the baseline,
-    ``baseline_json_in_prose``). The agreement does not change, because a client that does not use a JSON mode finds the
-    JSON in the text itself.
+    ``baseline_json_in_prose``). The agreement does not change, because a client that uses no JSON mode must expect text
+    around the JSON.
     """
     result = compare_json(left.value, right.value, schema, settings)
     if left.in_prose == right.in_prose or MISSING in (left.value, right.value):

@@ -25,7 +25,7 @@ _READ = 4 * _PASSAGE  # characters at each end of a text that are read for a pas
 _SURE = 0.6
 _PLAUSIBLE = 0.4
 _FEW_WORDS = 8
-# Languages that share the words of another language's lexicon, and names that the model gives to a language.
+# Language code of the detector → code of the lexicon that is used for it.
 _SAME_WORDS = {"nn": "no", "nb": "no", "ms": "id", "yue": "zh", "wuu": "zh", "arz": "ar", "pnb": "ur"}
 _SCRIPT_LANGUAGES = {"kana": "ja", "hangul": "ko", "thai": "th", "greek": "el", "hebrew": "he", "cjk": "zh"}
 _WORD = re.compile(r"[^\W\d_]+")

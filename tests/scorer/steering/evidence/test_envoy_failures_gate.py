@@ -1,4 +1,4 @@
-"""The guard on requests that Envoy itself failed: the side that they count for, and the rollback of a step."""
+"""Tests of the guard on requests that Envoy itself answered with an error: for which side they count, and rollbacks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The latency ratio: conservative on buckets, valid at the boundary, as powerful as published."""
+"""Tests of the test of the latency ratio: its false decisions on histograms and at its limit, and its power."""
 
 from __future__ import annotations
 
