@@ -118,8 +118,9 @@ def exceedance_statistic(limit: float, true: float, q: float, sigma: float, side
 def latency_statistic(limit: float, true: float, q: float, sigma: float, sides: int) -> Statistic:
     """Return a statistic: the logarithm of the ratio of both sides' q-quantiles of lognormal latencies.
 
-    The critical value is exact for this distribution only. So this test can decide with too few samples for any test
-    that is valid for every distribution: none of 298 samples exceeds the p99 with a probability of 5 %.
+    The critical value is exact for this distribution only. So this test can decide with fewer samples than a test that
+    is valid for every distribution. For a p99, such a test needs more than 298 samples, because with a probability of
+    5 %, none of 298 samples exceeds the p99.
     """
     sign = math.copysign(1.0, true - limit)
 

@@ -59,7 +59,7 @@ class Step:
 class End:
     """The end of a step: the gate that rolled the candidate back, or "".
 
-    ``failed``: how many requests the candidate had failed by then, since it broke.
+    ``failed``: the number of requests that the candidate failed between its break and the end.
     """
 
     gate: str

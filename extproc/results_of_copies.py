@@ -1,7 +1,7 @@
-"""What the baseline's copy of a request shows: whether the baseline fails a request that its client got answered.
+"""Counts how often the baseline fails a copy of a request whose client got a good answer.
 
 With a sticky split, the two sides serve different users. If many requests of one user fail at both sides, the side that
-serves this user has more errors, although it is no worse. The baseline's copies of the candidate's requests show it.
+serves this user has more errors, although it is no worse. The baseline's copies of the candidate's requests show this.
 The baseline's copies of its own requests show how often a copy fails because it is a copy. See ADR 0545.
 """
 
@@ -20,11 +20,10 @@ def count_baselines_copy(
 ) -> None:
     """Count the baseline's copy of a request if it shows whether the baseline can answer this request.
 
-    ``captured``: the request, whose client has got a complete answer
-    ``answer``: the answer to the copy
+    ``captured``: the request, whose client has got a complete answer. ``answer``: the answer to the copy.
 
-    The copy shows nothing if the client's answer has no status of success, if the copy was not answered to its end, and
-    if the baseline had too many requests (408, 429).
+    The copy shows nothing in three cases: the client's answer has no 2xx status, the answer to the copy is incomplete,
+    or the baseline had too many requests (408, 429).
     """
     answered = 200 <= captured.exchange.status < 300
     if planned.side is not Side.BASELINE or not answered or answer.ending is not Ending.COMPLETE:

@@ -94,7 +94,8 @@ def shipped_weights() -> AgreementWeights:
 def workload_weights(calibration: str | None) -> AgreementWeights:
     """Return the weights in the file ``calibration`` (``scoring.calibration``), or the shipped weights for None.
 
-    A process reads each file only once, so that all its pairs are scored alike. Raises InputError.
+    A process reads each file only once, so that all its pairs are scored alike. Raises InputError if the file cannot be
+    read or is not valid.
     """
     return read_weights(SHIPPED_WEIGHTS if calibration is None else Path(calibration))
 

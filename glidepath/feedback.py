@@ -160,7 +160,10 @@ def user_digest(workload: str, user: str) -> str:
 
 
 def decode_feedback(text: str | bytes) -> Feedback:
-    """Return the feedback from its stored form, a JSON list of the fields of Feedback. Raises InputError."""
+    """Return the feedback from its stored form, a JSON list of the fields of Feedback.
+
+    Raises InputError for any other text.
+    """
     try:
         match, score, served_at_ms, user = json.loads(text)
         found = Feedback(FeedbackMatch(match), float(score), int(served_at_ms), str(user))

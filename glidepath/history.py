@@ -239,7 +239,7 @@ def encode_traffic(point: HistoryPoint) -> str:
 
 
 def decode_point(text: str | bytes, at_ms: int, seconds: int, traffic: str | bytes = "") -> HistoryPoint:
-    """Return the point from its JSON text and from the text of its traffic. Raises InputError."""
+    """Return the point from its JSON text and from the text of its traffic. Raises InputError for any other text."""
     try:
         numbers, *sides = json.loads(text)
         pinned, *sent = json.loads(traffic) if traffic else (0, None, None)
@@ -276,7 +276,7 @@ def _to_pairs(histogram: Histogram) -> list[Any]:
 
 
 def totals_from_json(raw: Any) -> PeriodTotals:
-    """Return the totals from the JSON values that ``totals_to_json`` returned. Raises InputError."""
+    """Return the totals from the JSON values that ``totals_to_json`` returned. Raises InputError for other values."""
     try:
         sides = {name: _side_from_json(raw[name]) for name in ("baseline", "candidate")}
         return PeriodTotals(**{**raw, **sides})

@@ -46,7 +46,7 @@ class PairLabel:
 
 
 def label_from_json(text: str | bytes) -> PairLabel:
-    """Return the label in a JSON text. Raises InputError."""
+    """Return the label in a JSON text. Raises InputError for any other text."""
     try:
         raw = json.loads(text)
         names = {name: str(raw[name]) for name in ("pair_id", "who", "note")}

@@ -15,8 +15,8 @@ from glidepath.redisio import RedisClient
 
 LIVE_S = 10.0  # a leader writes every second; after this long without a write, a workload counts as not steered
 
-# A time in the future shows that Redis' clock was set back. It is lowered to the present: a group that has ended would
-# else count as steering until that time.
+# A time in the future shows that Redis' clock was set back. It is lowered to the present; otherwise, a group that has
+# ended would count as steering until that time.
 _LAST = """
 local t = redis.call('TIME')
 local last = redis.call('HMGET', KEYS[1], 'group', 'at_ms')

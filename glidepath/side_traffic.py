@@ -74,7 +74,7 @@ def traffic_to_json(traffic: SideTraffic) -> list[Any]:
 
 
 def traffic_from_json(raw: Any) -> SideTraffic:
-    """Return the traffic from the JSON values that ``traffic_to_json`` returned. Raises InputError."""
+    """Return the traffic from the JSON values that ``traffic_to_json`` returned. Raises InputError for other values."""
     try:
         live, copies = raw
         return SideTraffic(_sent_from_json(live), _sent_from_json(copies))

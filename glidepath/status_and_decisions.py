@@ -289,7 +289,10 @@ def to_json(record: Command | WorkloadStatus | Decision) -> str:
 
 
 def from_json(kind: type[R], text: str | bytes) -> R:
-    """Return the record of type ``kind`` from a JSON text. Unknown fields are ignored. Raises InputError."""
+    """Return the record of type ``kind`` from a JSON text. Unknown fields are ignored.
+
+    Raises InputError if the text is not such a record.
+    """
     try:
         record: R = _build(kind, json.loads(text))
     except (ValueError, TypeError, KeyError, AttributeError) as error:

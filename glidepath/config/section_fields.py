@@ -39,7 +39,10 @@ def section_in(annotation: Any) -> type[BaseModel] | None:
 
 
 def field_at(path: KeyPath) -> FieldInfo | None:
-    """Return the field of the key at ``path``. For an entry of a list, return the field of the list."""
+    """Return the field of the key at ``path``, or None if no section allows this key.
+
+    For an entry of a list, return the field of the list.
+    """
     names = path[:-1] if path and isinstance(path[-1], int) else path
     section = section_in(_annotation_at(names[:-1])) if names else None
     return section.model_fields.get(str(names[-1])) if section else None

@@ -62,7 +62,10 @@ class FittedLabels:
 
 
 def fit_labels(config: Config, workload: str, path: Path) -> FittedLabels:
-    """Fit the shipped weights to the labels in a file. Raises InputError."""
+    """Fit the shipped weights to the labels in a file.
+
+    Raises InputError if the workload's agreement has no weights, or the file cannot be read or has too few labels.
+    """
     section = config.workload(workload)
     if section.task not in FREE_TEXT:
         raise InputError(

@@ -116,9 +116,9 @@ def _options(
 
 
 def wanted_command(arguments: Sequence[str], completed: str) -> str | None:
-    """Return the command in the arguments, or the command that a shell completes.
+    """Return the command in the arguments or, if a shell asks for completions, in the line that it completes.
 
-    ``completed``: the command line that the shell completes, or "".
+    Return None without a command. ``completed``: the line that the shell completes, or "".
     """
     words = completed.split()[1:] if completed else arguments
     return next((word for word in words if not word.startswith("-")), None)

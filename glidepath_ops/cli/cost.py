@@ -28,9 +28,9 @@ def command(
 ) -> None:
     """Show what the migration costs and saves, and when the savings cover its cost.
 
-    Token counts come from captured answers if the backend reports them; otherwise they are estimated. The output shows
-    for how many requests the backend reported them. Prices come from `backends.X.price`. The history in Redis goes back
-    100 days.
+    Token counts come from captured answers if the backend states them. Otherwise, the tokenizer in
+    `backends.X.tokenizer` counts them; without a tokenizer, they are estimated. The output shows the share of each.
+    Prices come from `backends.X.price`. The history in Redis goes back 100 days.
     """
     back_s = None if since is None else quantity_of("--since", since, parse_duration)
 

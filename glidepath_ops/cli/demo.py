@@ -26,7 +26,7 @@ def command(
         InjectedFault,
         typer.Option(
             help="Fault to inject into the candidate once it serves all traffic: errors (status 503, reset "
-            "connections), latency (three times slower), quality (wrong or garbled texts), body (status 200 and a "
+            "connections), latency (three times as slow), quality (wrong or garbled texts), body (status 200 and a "
             "body that no client can use) or none."
         ),
     ] = InjectedFault.ERRORS,

@@ -42,7 +42,8 @@ def command(
         typer.Option("--request-id", help="The x-request-id of the response. Without it, feedback is read from stdin."),
     ] = None,
     score: Annotated[
-        str | None, typer.Option("--score", metavar="SCORE", help="A number from 0 (bad) to 1 (good), up or down.")
+        str | None,
+        typer.Option("--score", metavar="SCORE", help="A number from 0 (bad) to 1 (good), or the word up or down."),
     ] = None,
     success: Annotated[
         bool | None,

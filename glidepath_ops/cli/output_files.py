@@ -39,7 +39,7 @@ def check_in_place(path: Path) -> None:
 
 
 def write_output(path: Path, text: str | bytes, *, mode: int | None = None, keep_existing: bool = False) -> None:
-    """Write ``text`` to ``path``. Raises InputError.
+    """Write ``text`` to ``path``. Raises InputError if this fails.
 
     ``-`` and /dev/stdout are standard output. A regular file is replaced at once when its new content is complete, so
     no reader sees a part of it. It keeps its mode and its owner. Any other kind of file (a device, a FIFO, a descriptor

@@ -193,9 +193,9 @@ def _kind(text: str) -> PairKind | None:
 
 
 def _moment(option: str, text: str | None, now_ms: int) -> int | None:
-    """Return the time that an option gives, in Unix milliseconds. Raises InputError.
+    """Return the time that an option gives, in Unix milliseconds; None without the option.
 
-    The text is an age such as ``2h``, or a local time in ISO 8601.
+    The text is an age such as ``2h``, or a local time in ISO 8601. Raises InputError for any other text.
     """
     if text is None:
         return None

@@ -40,7 +40,7 @@ class IstioRoutes:
 def chosen_routes(config: Config, target: IstioTarget, options: IstioRoutes) -> ContinuedRoutes:
     """Return the routes to split and, with ``--into``, the completed text of the file. Writes no file.
 
-    Raises InputError and ConfigError.
+    Raises InputError if the options cannot be combined, or a route is not known or cannot be split.
     """
     if options.service is not None:
         if options.into is not None or options.routes:

@@ -18,7 +18,7 @@ from glidepath_ops.envoyconfig.yaml_insertion import remove
 
 
 def print_or_write(text: str, output: Path | None) -> None:
-    """Print ``text``, or write it to the file ``output``. Raises InputError."""
+    """Print ``text``, or write it to the file ``output``. Raises InputError if this fails."""
     write_output(output or STANDARD_OUTPUT, text)
     if output is not None and not is_standard_output(output):
         typer.echo(f"wrote {output}", err=True)
@@ -30,7 +30,7 @@ def print_or_write_files(files: Mapping[str, str], output: Path | None) -> None:
     If ``output`` is not a folder, write only the file for ``kubectl apply -f``.
 
     ``output`` is a folder unless it is None (standard output), ends in .yaml or .yml, or is standard output, a device
-    or a FIFO. Raises InputError.
+    or a FIFO. Raises InputError if a file cannot be written.
     """
     if output is not None and output.suffix not in (".yaml", ".yml") and not is_special(output):
         _make_folder(output)
@@ -54,7 +54,8 @@ def _make_folder(folder: Path) -> None:
 def insert_into_file(source: Path, output: Path, *, config: Path | None, place: InsertionPoint, dry_run: bool) -> None:
     """Insert Glidepath into the bootstrap ``source``, show the diff, and write ``output`` unless ``dry_run``.
 
-    ``config`` is the path of glidepath.yaml; None removes Glidepath from the bootstrap. Raises InputError, ConfigError.
+    ``config`` is the path of glidepath.yaml; None removes Glidepath from the bootstrap. Raises ConfigError if
+    glidepath.yaml is not valid, and InputError if Glidepath cannot be inserted or a file cannot be read or written.
     """
     in_place = output == source
     if in_place:
@@ -76,7 +77,7 @@ def insert_into_file(source: Path, output: Path, *, config: Path | None, place: 
 def change_file(path: Path, after: str, *, dry_run: bool) -> None:
     """Show the changes of the user's file ``path`` on stderr, and write ``after`` to it unless ``dry_run``.
 
-    Raises InputError.
+    Raises InputError if the file cannot be read or written.
     """
     before = read_text(path)
     typer.echo(_diff(before, after, path, path), nl=False, err=True)
@@ -86,9 +87,9 @@ def change_file(path: Path, after: str, *, dry_run: bool) -> None:
 
 
 def text_without_glidepath(path: Path) -> str:
-    """Return the text of the user's file without the parts that earlier runs added. Raises InputError.
+    """Return the text of the user's file without the parts that earlier runs added.
 
-    The file must be a regular file, because it will be changed in place.
+    Raises InputError if the file cannot be read. It must be a regular file, because it will be changed in place.
     """
     check_in_place(path)
     return remove(read_text(path))
@@ -110,7 +111,7 @@ def _diff(before: str, after: str, source: Path, output: Path) -> str:
 
 
 def read_text(source: Path) -> str:
-    """Return the text of the user's YAML file ``source``. Raises InputError."""
+    """Return the text of the user's YAML file ``source``. Raises InputError if it cannot be read."""
     if source.suffix == ".json":
         raise InputError(
             f"{source}: Envoy reads no comments in a .json file, and comments mark the inserted lines; rename it to "

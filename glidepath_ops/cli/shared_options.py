@@ -65,7 +65,10 @@ def seconds_of(option: str, text: str, most: float) -> float:
 
 
 def percent_of(option: str, text: str | None) -> float | None:
-    """Return the percent in the value ``text`` of an option, such as ``10`` or ``0.5%``. Raises InputError."""
+    """Return the percent in the value ``text`` of an option, such as ``10`` or ``0.5%``; None without the option.
+
+    Raises InputError if the text is not a percent.
+    """
     return None if text is None else quantity_of(option, text, parse_percent)
 
 

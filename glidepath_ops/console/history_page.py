@@ -77,7 +77,7 @@ async def _money(console: Console, workload: str, since_ms: int) -> str:
 
 
 def range_of(name: str) -> Range:
-    """Return the range with this name, or the first range for "". Raises InputError."""
+    """Return the range with this name, or the first range for "". Raises InputError for an unknown name."""
     for span in RANGES:
         if name in (span.name, ""):
             return span

@@ -54,7 +54,7 @@ class LiveViews:
     def subscribe(self, name: str, render: Render) -> AsyncIterator[bytes]:
         """Yield the events of a view, beginning with its next change. ``render`` returns the current text of the view.
 
-        Raises TooManyPagesError.
+        Raises TooManyPagesError if ``MOST_PAGES`` pages already receive events.
         """
         if self.pages >= MOST_PAGES:
             raise TooManyPagesError

@@ -37,7 +37,7 @@ class PairQuery:
 
 
 def query_of(parameters: Mapping[str, str], digest: Callable[[str], str], now_ms: int) -> PairQuery:
-    """Return the search that the query parameters describe. Raises InputError.
+    """Return the search that the query parameters describe. Raises InputError for a parameter with a wrong value.
 
     ``digest``: converts a sticky value to the digest in pairs.
     """
@@ -64,9 +64,9 @@ def query_of(parameters: Mapping[str, str], digest: Callable[[str], str], now_ms
 
 
 def moment(name: str, text: str, now_ms: int) -> int | None:
-    """Return the time that a parameter gives, in Unix milliseconds. Raises InputError.
+    """Return the time that a parameter gives, in Unix milliseconds; None for an empty parameter.
 
-    The text is an age such as ``2h``, or a local time in ISO 8601.
+    The text is an age such as ``2h``, or a local time in ISO 8601. Raises InputError for any other text.
     """
     if not text:
         return None

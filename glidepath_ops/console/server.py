@@ -24,9 +24,10 @@ log = structlog.get_logger()
 
 
 async def serve(config: Config, redis_place: str, *, demo: bool = False) -> None:
-    """Serve until SIGTERM, SIGINT or SIGHUP. Raises UnreachableError, ConfigError.
+    """Serve until SIGTERM, SIGINT or SIGHUP.
 
-    ``redis_place``: the setting that contains the Redis URL. Error messages name it.
+    ``redis_place``: the setting that contains the Redis URL. Error messages name it. Raises UnreachableError if Redis
+    or the address to listen on cannot be used, and ConfigError if the token cannot be read or is too short.
     """
     redis = connect(config.redis, again=True)  # commands have a connection of their own
     console = make_console(config, redis, demo=demo)

@@ -139,14 +139,14 @@ def error_kinds(status: WorkloadStatus, examples: Mapping[str, str]) -> list[Err
 
 
 def name_of(console: Console, request: Request) -> str:
-    """Return the workload in the path. Raises UnknownWorkloadError."""
+    """Return the name of the workload in the path. Raises UnknownWorkloadError."""
     name = str(request.path_params["workload"])
     console.config.workload(name)
     return name
 
 
 def number_of_query(request: Request, name: str, default: int, most: int) -> int:
-    """Return a whole number from 1 to ``most`` from the query. Raises InputError."""
+    """Return a whole number from 1 to ``most`` from the query. Raises InputError for any other value."""
     text = request.query_params.get(name)
     if text is None:
         return default

@@ -15,7 +15,7 @@ _MOST_INCONSISTENT = 0.5
 
 
 def examine_instruments(subject: str, workload: str, counts: Mapping[str, int]) -> Iterator[Finding]:
-    """Report each configured instrument (evaluator, verifier). ``counts``: as in ``WorkloadStatus.instruments``."""
+    """Report each instrument (evaluator, verifier) in ``counts``, which are those of ``WorkloadStatus.instruments``."""
     for instrument, with_result in _RESULTS.items():
         counted = {key.partition(" ")[2]: n for key, n in counts.items() if key.partition(" ")[0] == instrument}
         if counted:
@@ -30,7 +30,10 @@ def examine_instruments(subject: str, workload: str, counts: Mapping[str, int]) 
 
 
 def _by_position(subject: str, check: str, results: Mapping[str, int]) -> Finding | None:
-    """Return a warning if the evaluator mostly chooses by the order of the answers. Such pairs count as ties."""
+    """Return a warning if the evaluator mostly chooses by the order of the answers, else None.
+
+    Pairs with such a choice count as ties.
+    """
     inconsistent = results.get("inconsistent", 0)
     asked = inconsistent + results.get("judged", 0)
     if asked < _LEAST_ASKED or inconsistent <= asked * _MOST_INCONSISTENT:

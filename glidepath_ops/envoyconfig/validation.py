@@ -23,7 +23,7 @@ _TYPE = re.compile(r"type\.googleapis\.com/((?:envoy|xds|google|udpa)(?:\.[a-z0-
 
 
 def load_envoy_file(path: Path) -> Json:
-    """Return an Envoy configuration file (YAML or JSON) as data. Raises InputError."""
+    """Return an Envoy configuration file (YAML or JSON) as data. Raises InputError if it cannot be read."""
     try:
         raw = path.read_bytes()
     except OSError as error:
@@ -94,7 +94,8 @@ def _import_type(url: str) -> None:
 def check_splits(bootstrap: Json) -> list[str]:
     """Return the workloads in the bootstrap, after checking the weighted split of each.
 
-    A split must have two clusters, the candidate's first, and weights that add up to 10,000. Raises InputError.
+    A split must have two clusters, the candidate's first, and weights that add up to 10,000. Raises InputError for any
+    other split.
     """
     found: list[str] = []
     for route in _routes(bootstrap):

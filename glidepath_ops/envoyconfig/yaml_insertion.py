@@ -54,9 +54,9 @@ class _Edit:
 
 
 def compose(text: str, name: str) -> yaml.MappingNode:
-    """Return the root node of the YAML ``text``, which must be a single mapping. Errors show ``name`` as the file.
+    """Return the root node of the YAML ``text``.
 
-    Raises InputError.
+    Raises InputError, with ``name`` as the name of the file, if the text is not a single mapping in YAML.
     """
     try:
         documents = list(yaml.compose_all(text, Loader=yaml.SafeLoader))

@@ -54,7 +54,10 @@ class CallGroup:
         return Histogram(self.sample.ttft).quantile(quantile)
 
     def context(self, quantile: float) -> float | None:
-        """Return a quantile of the number of tokens in the prompt and the longest answer that the request allows."""
+        """Return a quantile of a request's tokens: the prompt plus the longest answer that the request allows.
+
+        Return None if no body was read.
+        """
         return Histogram(_all_shapes(self.sample.shapes.values()).tokens).quantile(quantile)
 
     @property

@@ -24,7 +24,8 @@ class TrafficSettings:
 def traffic_settings(objects: Iterable[ObjectNode], route: str) -> TrafficSettings:
     """Return the settings of the policies in a file for the HTTPRoute named ``route``.
 
-    A policy that targets the HTTPRoute comes before one that targets the Gateway. Raises InputError.
+    A policy that targets the HTTPRoute comes before one that targets the Gateway. Raises InputError if the policy's
+    time limit is not a duration.
     """
     policies = [one for one in objects if one.kind == "BackendTrafficPolicy"]
     own = [one for one in policies if route in _targets(one, "HTTPRoute")]

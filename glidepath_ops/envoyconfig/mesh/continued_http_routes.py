@@ -61,7 +61,8 @@ def complete_http_routes(
 ) -> CompletedRoutes:
     """Return the user's file ``text`` with one more rule for each workload that has no rule of its own.
 
-    ``namespace``: the namespace of HTTPRoutes that name none. ``choices``: by workload. Raises InputError.
+    ``namespace``: the namespace of HTTPRoutes that name none. ``choices``: by workload. Raises InputError if the file
+    has no HTTPRoute, or Glidepath cannot split a rule that serves a workload.
     """
     base = remove(text)
     objects = kubernetes_objects(base, file)
@@ -115,7 +116,11 @@ def _rules(routes: Sequence[ObjectNode]) -> list[RouteRule]:
 def _serving_rule(
     rules: Sequence[RouteRule], match: Match, choice: RuleChoice | None, namespace: str, key: str
 ) -> RouteRule | None:
-    """Return the rule that serves the requests of a workload. Raises InputError if several rules serve them."""
+    """Return the rule that serves the requests of a workload, or None if no rule does.
+
+    Raises InputError if several rules serve them and ``choice`` names none, and if the rule that it names does not
+    serve them.
+    """
     serving = [
         (precedence(m), rule, m) for rule in rules for m in rule.matches if narrowed(m, match, rule.place) is not None
     ]

@@ -29,7 +29,8 @@ class UsersFile:
 def route_choices(texts: Sequence[str], config: Config) -> dict[str, RuleChoice]:
     """Return the rules that the user names in ``texts``, by workload. A text is [WORKLOAD=]NAMESPACE/NAME[/RULE].
 
-    A text without WORKLOAD is for all workloads. Raises InputError.
+    A text without WORKLOAD is for all workloads. Raises InputError for a text of another form, and
+    UnknownWorkloadError.
     """
     found: dict[str, RuleChoice] = {}
     for text in texts:
@@ -51,7 +52,8 @@ def gateway_routes(
 ) -> tuple[GatewayRoutes, str | None]:
     """Return the routes of all workloads, and the completed text of the user's file of HTTPRoutes, if there is one.
 
-    ``new_route``: whether workloads without an HTTPRoute of the user get a new one. Raises InputError.
+    ``new_route``: whether workloads without an HTTPRoute of the user get a new one; if not, such a workload raises
+    InputError. So does a rule that cannot be split.
     """
     continued, text = {}, None
     if file is not None:

@@ -35,7 +35,7 @@ class XdsNames:
 
 
 def gateway_listener(text: str) -> GatewayListener:
-    """Return the listener in ``text``, which is NAME or NAME:PROTOCOL:PORT. Raises InputError."""
+    """Return the listener in ``text``, which is NAME or NAME:PROTOCOL:PORT. Raises InputError for any other text."""
     found = _LISTENER.fullmatch(text)
     if found is None:
         raise InputError(f"--listener: must be NAME or NAME:PROTOCOL:PORT, such as http:HTTP:80 (got {text!r})")

@@ -27,7 +27,7 @@ class ObjectNode:
 
 
 def kubernetes_objects(text: str, file: str) -> list[ObjectNode]:
-    """Return the Kubernetes objects of a YAML text with any number of documents. Raises InputError."""
+    """Return the Kubernetes objects of a YAML text with any number of documents. Raises InputError for other text."""
     try:
         documents = list(yaml.compose_all(text, Loader=yaml.SafeLoader))
     except yaml.YAMLError as error:

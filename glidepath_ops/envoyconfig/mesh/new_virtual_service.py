@@ -25,7 +25,7 @@ def routes_of_service(
 ) -> ContinuedRoutes:
     """Return the routes of a new VirtualService for ``service`` (HOST:PORT), which must not have one yet.
 
-    Raises InputError.
+    Raises InputError if ``service`` has another form or ``context`` is not "sidecar".
     """
     host, _, port = service.rpartition(":")
     if not host or "." not in host or not port.isdigit():

@@ -48,7 +48,7 @@ def _documents(resources: Sequence[Json], target: str) -> str:
 
 
 def labels(texts: Sequence[str]) -> dict[str, str]:
-    """Return the labels in ``texts``, each of the form ``KEY=VALUE``. Raises InputError."""
+    """Return the labels in ``texts``, each of the form ``KEY=VALUE``. Raises InputError for a text of another form."""
     found = {}
     for text in texts:
         key, sign, value = text.partition("=")

@@ -32,7 +32,7 @@ class FadingCount:
     failed: float = 0.0
 
     def after(self, keep: float, n: int, failed: int) -> FadingCount:
-        """Return the count with ``n`` requests added. ``keep``: the part of the weight that the others keep."""
+        """Return the count with ``n`` requests added. ``keep``: the part of its weight that each earlier one keeps."""
         return FadingCount(self.n * keep + n, self.failed * keep + failed)
 
     @property

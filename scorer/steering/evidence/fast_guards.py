@@ -129,7 +129,7 @@ class FastGate(GuardGate):
         self._candidate = self._candidate.after(counts.c_errors, counts.c_n, _LATEST) if counts.c_n else self._candidate
 
     def _compare(self, ended: RequestsEnded) -> None:
-        """Add the errors of both sides to RatioGuard: the baseline's clients', or those of its copies."""
+        """Add both sides' errors to RatioGuard. The baseline's are those of its clients, or those of its copies."""
         by_copies = self._step.by_copies
         if by_copies is not None and not self._by_copies:
             self._ratio.forget()  # the gains came from other users

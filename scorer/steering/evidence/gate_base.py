@@ -34,7 +34,8 @@ class StepRequests(Stored):
     - ``total``: all other requests and errors
     - ``copies``: the baseline's copies
     - ``rates``: recent rates, up to the latest ``RequestsEnded``
-    - ``by_copies``: how its requests are compared, from what came before it
+    - ``by_copies``: with what the requests of the latest ``RequestsEnded`` are compared, decided from the rates before
+      them; None: with the baseline's clients' requests
     """
 
     total: RequestCounts = NO_REQUESTS

@@ -145,7 +145,8 @@ def worse_quantiles(candidate: DenseHistogram, baseline: DenseHistogram, q: floa
     """Return the q-quantiles of the candidate and of the baseline, computed with the weights or without them.
 
     The computation with the larger ratio is used, because that is worse for the candidate. So the weights cannot hide
-    slow requests that clients experienced, and a changing split cannot hide a slow candidate.
+    slow requests that clients experienced, and a changing split cannot hide a slow candidate. A quantile is None if the
+    side has no values.
     """
     own, base = candidate.weighed_quantile(q), baseline.weighed_quantile(q)
     if not (candidate.uneven or baseline.uneven):

@@ -175,7 +175,10 @@ class PairedErrors(Stored):
         return self.single.failed / self.single.n if self._shows_single else self.test.difference
 
     def interval(self, alpha: float) -> Interval | None:
-        """Return the confidence sequence of ``value``. For ``test``, it follows from both rates of discordant pairs."""
+        """Return the confidence sequence of ``value``; None without pairs.
+
+        For ``test``, it follows from the rates of the pairs in which only one side's answer failed.
+        """
         if self._shows_single:
             return rate_interval(self.single.failed, self.single.n, alpha)
         test = self.test

@@ -82,7 +82,10 @@ class UnseenCount:
 
 
 def produced_entries(stats: bytes) -> int:
-    """Return how many entries Envoy wrote or dropped, from its answer to ``STATS``. Raises ValueError."""
+    """Return how many entries Envoy wrote or dropped, from its answer to ``STATS``.
+
+    Raises ValueError if it is not such an answer.
+    """
     try:
         found = json.loads(stats)["stats"]
         names = ("logs_written", "logs_dropped")

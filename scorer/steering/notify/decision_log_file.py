@@ -119,7 +119,7 @@ def _gap_line(lost: int) -> str:
 
 
 def _append(path: Path, lines: Sequence[str]) -> tuple[int, OSError | None]:
-    """Append the lines to the file. Return how many were written completely, and the error if there was one."""
+    """Append the lines to the file. Return how many were written completely, and the error or None."""
     written = 0
     try:
         partial = _ends_in_part_of_a_line(path)

@@ -42,7 +42,10 @@ def latency_copies(q: float, max_ratio: float, pass_at: float, sigma: float, see
 
 @lru_cache(maxsize=4096)
 def error_copies(limit: float, pass_at: float, rate: float, seed: int) -> int | None:
-    """Return how many pairs of copies the errors gate needs to pass, if both sides fail at the rate ``rate``."""
+    """Return how many pairs of copies the errors gate needs to pass, if both sides fail at the rate ``rate``.
+
+    Return None if MOST_COPIES are too few.
+    """
     test = PairedIncreaseTest(limit)
     failed = (np.random.default_rng(seed).random((MOST_COPIES, 2)) < rate).tolist()
     for n, (c, b) in enumerate(failed, start=1):

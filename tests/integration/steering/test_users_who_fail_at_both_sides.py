@@ -24,7 +24,7 @@ GOOD = b'{"choices": [{"index": 0, "message": {"role": "assistant", "content": "
 
 
 async def serve(r: CaptureSetup, side: Side, number: int, *, failed: bool, copy_fails: bool) -> None:
-    """Let one client's request be answered, with its copy at the baseline, and its access log entry."""
+    """Serve a client's request. Send its copy to the baseline, and record its access log entry."""
     answer: ResponseHeaders = replace(OF_CANDIDATE if side is Side.CANDIDATE else OK, status=500 if failed else 200)
     r.sender.status, r.sender.body = 500 if copy_fails else 200, GOOD
     cluster = r.workload.fallback if side is Side.CANDIDATE else "cloud"

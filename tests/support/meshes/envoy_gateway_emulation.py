@@ -93,7 +93,7 @@ def patch(document: Json, op: str, pointer: str, value: Any) -> None:
 
 
 def apply_policy(xds: Xds, policy: Json) -> None:
-    """Apply the policy. Every operation must match and leave the resource valid: else, Envoy Gateway would skip it."""
+    """Apply the policy. Every operation must match and leave the resource valid; Envoy Gateway skips any other."""
     assert policy["spec"]["type"] == "JSONPatch"
     for one in policy["spec"]["jsonPatches"]:
         kind, operation = KINDS[one["type"]], one["operation"]

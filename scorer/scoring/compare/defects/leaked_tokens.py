@@ -77,7 +77,7 @@ def _without_closed_code(document: Document) -> str:
 def _sentence_token(text: str) -> re.Match[str] | None:
     """Find a token ``<s>`` or ``</s>``, with which Llama and Mistral mark the beginning and the end of an answer.
 
-    A pair of ``<s>`` and ``</s>`` inside the text is HTML and is ignored.
+    A pair of ``<s>`` and ``</s>`` inside the text is HTML and is ignored. Return None if there is no token.
     """
     marks = list(_STRIKE.finditer(text)) if "s>" in text else []
     if not marks:
@@ -90,7 +90,10 @@ def _sentence_token(text: str) -> re.Match[str] | None:
 
 
 def _next_turn(text: str) -> re.Match[str] | None:
-    """Find a line that begins another turn of the conversation ("User: "), unless the text itself is a dialogue."""
+    """Find a line that begins another turn of the conversation ("User: ").
+
+    Return None if there is none, or if the text itself is a dialogue.
+    """
     for match in _ROLE.finditer(text) if any(role in text for role in _ROLES) else ():
         before = text[max(0, match.start() - 400) : match.start()].rstrip()
         line = before.rpartition("\n")[2]

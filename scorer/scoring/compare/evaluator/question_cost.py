@@ -25,7 +25,7 @@ def question_cost(price: Price | None, question: str, reply: bytes) -> float:
 
 
 def _counts(reply: bytes) -> tuple[float, float] | None:
-    """Return the numbers of input and of output tokens that an OpenAI-compatible reply states."""
+    """Return the numbers of input and of output tokens that an OpenAI-compatible reply states, or None."""
     try:
         usage = json.loads(reply)["usage"]
         found = tuple(usage[name] for name in ("prompt_tokens", "completion_tokens"))

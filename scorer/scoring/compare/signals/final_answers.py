@@ -172,7 +172,10 @@ def _answer_at(text: str, place: int) -> FinalAnswer | None:
 
 
 def _boxed_answer(text: str, start: int) -> FinalAnswer | None:
-    """Return the answer inside ``\\boxed{…}``, whose content begins at ``start``."""
+    """Return the answer inside ``\\boxed{…}``, whose content begins at ``start``.
+
+    Return None if the content is empty, too long or not closed.
+    """
     depth, end = 1, start
     while end < len(text) and end - start < _LONGEST_FORMULA:
         depth += (text[end] == "{") - (text[end] == "}")
@@ -253,7 +256,10 @@ def _truth(text: str, at: int) -> FinalAnswer | None:
 
 
 def _whole(text: str) -> FinalAnswer | None:
-    """Return the answer if a short text has nothing else: an option (perhaps with its words), a number, yes or no."""
+    """Return the answer if a short text has nothing else, or None.
+
+    The answer is an option (perhaps with its words), a number, yes or no.
+    """
     body = text.strip()
     if not body or len(body) > _SHORT or "\n" in body:
         return None

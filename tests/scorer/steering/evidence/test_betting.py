@@ -1,4 +1,4 @@
-"""The quality bet: its formulas, its guarantee at the boundary, its power, its published numbers."""
+"""The test of a mean by betting: its formulas, its guarantee at the boundary, its power, its published numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of the test of the latency ratio: its false decisions on histograms and at its limit, and its power."""
+"""The statistical test of the latency ratio: how often it decides wrongly, on histograms too, and its power."""
 
 from __future__ import annotations
 

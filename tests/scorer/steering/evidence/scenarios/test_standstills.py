@@ -1,4 +1,4 @@
-"""A candidate with standstills fails, although its delayed requests then end all at once, above its share."""
+"""A candidate with standstills fails, although its delayed requests end all at once and then exceed its share."""
 
 from __future__ import annotations
 
