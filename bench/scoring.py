@@ -64,7 +64,7 @@ def _rewritten(rng: random.Random, text: str, sentences: Sequence[str]) -> str:
     return " ".join(part if rng.random() < 0.5 else rng.choice(sentences) for part in parts)
 
 
-# One arm. It runs in its own process, reads the pairs from stdin, and prints the measurements.
+# One arm of the comparison. It runs in its own process, reads the pairs from stdin, and prints the measurements.
 
 
 def run_arm(arm: str) -> None:

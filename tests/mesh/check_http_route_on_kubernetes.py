@@ -1,4 +1,4 @@
-"""The weights of an HTTPRoute at a real API server, behind a real Envoy Gateway, moved by the whole steer loop.
+"""The whole steer loop moves the weights of an HTTPRoute at a real API server, and a real Envoy Gateway serves it.
 
 The scorer has only the rights of its Role. Redis and Envoy are real too. The figures of
 docs/how-to/steer-an-httproute.md are printed.

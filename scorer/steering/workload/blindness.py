@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from scorer.steering.envoy.envoy_counters import Answered
 
-# An Envoy is blind when the entries that it logged this long ago, and all later ones, have not arrived. With a long
-# ``extproc.flush``, it takes longer (``blind_after_s``).
+# The steering is blind to an Envoy when the entries that the Envoy logged this many seconds ago, and all later ones,
+# have not arrived. With a long ``extproc.flush``, the time is longer (``blind_after_s``).
 BLIND_S = 3.0
 NOT_ANSWERED = Answered()
 # After this many seconds without outcomes, the counter guard may fail the candidate. The first time is for all Envoys
