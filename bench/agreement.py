@@ -29,8 +29,8 @@ from bench.labelled_pairs import LabelledPair, in_english, read_sets
 from bench.regressions import compared, plain_cosine
 from glidepath.config.processes import EmbedderSection
 from glidepath.embedding_models import MINILM
+from scorer.scoring.compare.calibrator.classifier_metrics import auc, calibration_error, caught
 from scorer.scoring.compare.calibrator.logistic_regression import Floats, Penalty, fit_logistic
-from scorer.scoring.compare.calibrator.ranking_figures import auc, calibration_error, caught
 from scorer.scoring.compare.similarity.character_similarity import multiset_distance
 from scorer.scoring.embed import Embedder, VectorCache, load_embedder
 

@@ -13,11 +13,11 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 
-from bench import boundary_tables, failing_users, fast_guard_tables, paired_tables, sample_tables
+from bench import failing_users, false_decision_tables, fast_guard_tables, paired_tables, sample_tables
 from bench.simulated_runs import Case, Row
 
 TABLES: dict[str, Callable[[int], list[Case]]] = {
-    "false decisions at the boundary": boundary_tables.guarantees,
+    "false decisions at the boundary": false_decision_tables.guarantees,
     "candidate samples until the decision (median)": sample_tables.power,
     "candidate samples until the decision, and those of a fixed test with foresight": sample_tables.foresight,
     "false decisions at the boundary, on the two copies of a request": paired_tables.guarantees,
@@ -61,7 +61,7 @@ def main() -> int:
                 continue
             runs = (
                 options.runs
-                if of in (boundary_tables.guarantees, paired_tables.guarantees)
+                if of in (false_decision_tables.guarantees, paired_tables.guarantees)
                 else max(20, options.runs // 5)
             )
             waiting[title] = [pool.submit(run_case, title, i, runs) for i in range(len(of(runs)))]

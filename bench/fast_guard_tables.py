@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from bench import error_cases, simulated_runs
-from bench.boundary_tables import outage
+from bench.false_decision_tables import outage
 from bench.simulated_runs import Case, Row, upper_limit
 
 

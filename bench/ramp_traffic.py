@@ -207,7 +207,7 @@ def outcomes(
 
 
 def _with_copies(side: SideOutcomes, copied: Floats, failed: Floats, copies_fail: Floats) -> SideOutcomes:
-    """Add the baseline's copies of answered requests, as extproc counts them (extproc/results_of_copies.py)."""
+    """Add the baseline's copies of answered requests, as extproc counts them (extproc/baseline_copy_failures.py)."""
     failed = copied & (failed | copies_fail if len(copies_fail) else failed)
     return replace(side, baseline_copies=int(copied.sum()), baseline_copies_failed=int(failed.sum()))
 

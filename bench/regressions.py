@@ -25,7 +25,7 @@ from bench.planted_passages import Planted
 from glidepath.config.comparison import ScoringSection
 from glidepath.config.processes import EmbedderSection
 from scorer.scoring.answers import Choice, Expectation, Extracted, Surface, extract
-from scorer.scoring.compare import Comparison, WorkloadKnowledge, compare, texts_to_embed
+from scorer.scoring.compare import Comparison, LearnedParameters, compare, texts_to_embed
 from scorer.scoring.embed import Embedder, VectorCache, embed_texts, load_embedder, traits_of
 
 ANSWERS = Path(__file__).with_name("answers.txt")
@@ -119,7 +119,7 @@ def compared(left: str, right: str, embedder: Embedder, cache: VectorCache) -> C
     wanted = texts_to_embed("chat", expected, *answers)
     vectors = dict(zip(wanted, embed_texts(embedder, wanted, cache), strict=True)) if wanted else {}
     result = compare(
-        "chat", settings, expected, *answers, vectors, WorkloadKnowledge(cosine_map=traits_of(embedder).cosine_map)
+        "chat", settings, expected, *answers, vectors, LearnedParameters(cosine_map=traits_of(embedder).cosine_map)
     )
     if not isinstance(result, Comparison):
         raise TypeError(f"{left[:60]!r}, {right[:60]!r}: {result}")

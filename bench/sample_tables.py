@@ -12,8 +12,8 @@ from bench import answer_gate_cases as answers
 from bench import burst_cases, error_cases, latency_cases, sameness_cases, simulated_runs
 from bench import evidence_estimates as estimates
 from bench import evidence_fixed_tests as fixed
-from bench.boundary_tables import DOWN_AND_SLOWER, HEAVY_USER, UP_AND_FASTER
 from bench.error_cases import steady
+from bench.false_decision_tables import DOWN_AND_SLOWER, HEAVY_USER, UP_AND_FASTER
 from bench.latency_cases import Drift
 from bench.simulated_runs import Case, Row
 from scorer.steering.evidence.gate_base import Gate

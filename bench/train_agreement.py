@@ -29,9 +29,9 @@ from bench.labelled_pairs import LabelledPair, in_english, read_sets
 from bench.regressions import ANSWERS, HARMFUL, HARMLESS, read_answers
 from glidepath.agreement_weights import FEATURE_SIGNS, SHIPPED_WEIGHTS, AgreementWeights, FeatureWeight
 from glidepath.config.processes import EmbedderSection
+from scorer.scoring.compare.calibrator.classifier_metrics import auc, calibration_error
 from scorer.scoring.compare.calibrator.logistic_regression import Floats, Penalty, fit_logistic
 from scorer.scoring.compare.calibrator.measured_pairs import Examples, measured
-from scorer.scoring.compare.calibrator.ranking_figures import auc, calibration_error
 from scorer.scoring.embed import load_embedder
 
 OWN = "own changes"

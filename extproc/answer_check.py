@@ -18,8 +18,8 @@ from functools import partial
 import structlog
 
 from extproc.content_coding import decode
+from extproc.errors_missing_in_access_log import RefusedRequest, Rejection
 from extproc.extproc_errors import DecodeError
-from extproc.refusal_matching import RefusedRequest, Rejection
 from extproc.token_counting import TokenCounters
 from extproc.traffic_counters import TrafficCounters
 from glidepath.answer_faults import FoundFault

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from extproc.answer_check import AnswerChecker, CheckedAnswer
+from extproc.baseline_copy_failures import count_baselines_copy
 from extproc.captured_exchange import CapturedExchange, failed_over, reason_not_comparable
 from extproc.captured_pair import raw_pair
 from extproc.copied_request import copied_request, copy_to_trace
@@ -20,13 +21,12 @@ from extproc.copy_budget import Budgets
 from extproc.copy_cool_down import CoolDowns
 from extproc.copy_plan import PlannedCopy, plan_copies
 from extproc.copy_sender import InFlight, ShadowAnswer, ShadowSender
+from extproc.errors_missing_in_access_log import RefusedRequest, Rejection
 from extproc.exchange import Exchange
 from extproc.exchange_events import Milestone
 from extproc.opt_out import is_kept_out
 from extproc.outcome_classification import RATE_LIMITED, error_of_status
 from extproc.pair_ids import PairIds, usable_id
-from extproc.refusal_matching import RefusedRequest, Rejection
-from extproc.results_of_copies import count_baselines_copy
 from extproc.traffic_counters import TrafficCounters
 from extproc.unexpected_errors import UnexpectedErrors
 from extproc.workloads import WorkloadInfo

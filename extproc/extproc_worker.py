@@ -44,7 +44,7 @@ from glidepath.errors import GlidepathError, error_text_with_type, ungrouped
 from glidepath.health import health_app, serve_app
 from glidepath.metric_families import ProcessRegistry
 from glidepath.stop_signals import on_stop_signals
-from glidepath.telemetry.load import SignalsCollector, load_signals
+from glidepath.telemetry.load_telemetry import SignalsCollector, load_signals
 from glidepath.timed_wait import wait_until_set
 
 _log = structlog.get_logger(__name__)

@@ -17,7 +17,7 @@ from extproc.copyable_bodies import MOST_PARSED, reason_not_to_copy, without_pic
 from extproc.extproc_errors import DecodeError
 from glidepath.call_classes import asks_for_stream
 from glidepath.eligibility import RequestFacts, facts_of
-from glidepath.inventory.paths import model_in_path
+from glidepath.inventory.path_patterns import model_in_path
 from glidepath.inventory.tally import shape_name
 from glidepath.latency import is_streamed
 from glidepath.outcome_summaries import Coverage

@@ -29,7 +29,7 @@ from glidepath.call_classes import CallClass, call_class
 from glidepath.config import Config
 from glidepath.config.inventory import InventorySection
 from glidepath.inventory.callers import UNKNOWN, CallerNames
-from glidepath.inventory.paths import path_pattern
+from glidepath.inventory.path_patterns import path_pattern
 from glidepath.inventory.period_tallies import PeriodTallies
 from glidepath.inventory.tally import GroupKey, Source, Tally, count_name, count_value
 from glidepath.pairs import Ending

@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from extproc.errors_missing_in_access_log import RefusalMatcher, RefusedRequest, Rejection
 from extproc.latency_totals import LatencyTotals
 from extproc.outcome_classification import LocalReply, RequestOutcome
-from extproc.refusal_matching import RefusalMatcher, RefusedRequest, Rejection
 from extproc.token_totals import TokenTotals
 from glidepath.histogram import Histogram, bucket_of
 from glidepath.latency import LEAST_WAIT_MS
@@ -260,7 +260,7 @@ class TrafficCounters:
         self._counts_of(workload, side, origin).checked += 1
 
     def count_baselines_copy(self, workload: str, served: Side, *, failed: bool) -> None:
-        """Count a copy that the baseline got of a request that ``served`` answered (extproc/results_of_copies.py)."""
+        """Count a copy that the baseline got of a request that ``served`` answered. See baseline_copy_failures.py."""
         counts = self._counts_of(workload, served, Origin.LIVE)
         counts.baseline_copies += 1
         counts.baseline_copies_failed += failed

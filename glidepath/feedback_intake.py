@@ -14,11 +14,11 @@ from glidepath.config import Config
 from glidepath.config.user_feedback import FeedbackSection
 from glidepath.errors import ConfigError, UnknownWorkloadError
 from glidepath.feedback import FeedbackMatch, GivenFeedback, request_digest, user_digest
+from glidepath.name_suggestions import allowed_names
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient
 from glidepath.sides import Side
 from glidepath.stored_feedback import label_text, score_text
-from glidepath.suggestions import allowed_names
 
 PARTS = 8  # of the window; each has a hash of its own
 LATER_S = 1.0  # added to extproc.flush: the time after which extproc has stored a request that has just ended

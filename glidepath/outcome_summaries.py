@@ -89,7 +89,7 @@ class SideOutcomes:
     ``sent_bytes``: the total length of the bodies of all ``requests``.
     ``baseline_copies``: the copies that the baseline got of the clients' requests that this side answered without an
     error. ``baseline_copies_failed``: how many of them the baseline failed. Copies that show nothing about the baseline
-    are in neither number (extproc/results_of_copies.py).
+    are in neither number (extproc/baseline_copy_failures.py).
     """
 
     side: Side

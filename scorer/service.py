@@ -21,7 +21,7 @@ from glidepath.health import health_app, serve_app
 from glidepath.metric_families import ProcessRegistry
 from glidepath.redisio import RedisClient, check, connect
 from glidepath.stop_signals import on_stop_signals
-from glidepath.telemetry.load import SignalsCollector, load_signals
+from glidepath.telemetry.load_telemetry import SignalsCollector, load_signals
 from glidepath.timed_wait import wait_until_set
 from scorer.python_gc import limit_garbage_collection
 from scorer.scoring.worker.score_loop import ScoreLoop

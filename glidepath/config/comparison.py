@@ -11,7 +11,7 @@ from glidepath.config.section import MOST, Section
 from glidepath.config.units import Duration, Fraction, Share, Size
 from glidepath.config.urls_and_secrets import BaseUrl, HttpUrl, Secret
 from glidepath.errors import error_text
-from glidepath.suggestions import allowed_names
+from glidepath.name_suggestions import allowed_names
 
 Task = Literal["chat", "generation", "classification", "extraction", "tools", "embeddings", "rerank", "auto"]
 

@@ -11,14 +11,14 @@ from typing import TypeVar
 from glidepath.call_classes import MULTIPART_CALLS, CallClass, call_class
 from glidepath.config.comparison import FREE_TEXT
 from glidepath.config.doubled_paths import doubled_path
-from glidepath.config.faulty_values import FAULTY, FaultyValueError, has_faults
 from glidepath.config.gates import EXACT_TASKS
 from glidepath.config.listen_addresses import conflicts, listen_addresses
+from glidepath.config.partial_validation import FAULTY, FaultyValueError, has_faults
 from glidepath.config.root import Config
 from glidepath.config.workload import Workload
 from glidepath.envoy_names import CREDENTIAL_HEADERS
+from glidepath.name_suggestions import allowed_names
 from glidepath.split_leases import shortest_lost_after
-from glidepath.suggestions import allowed_names
 
 _ROLES = ("baseline", "candidate")
 _LONGEST_ANNOTATED = 53  # the name of an annotation has at most 63 characters, with .autopilot
@@ -44,8 +44,8 @@ class Names:
 def cross_check(config: Config, names: Names) -> list[Problem]:
     """Return all violations of rules in the configuration.
 
-    ``config`` may have FAULTY in place of invalid values (``faulty_values``). A rule that needs such a value is not
-    checked. ``names`` has the names of all backends and workloads in the file.
+    ``config`` may have FAULTY in place of invalid values (``partial_validation``). A rule that needs such a value is
+    not checked. ``names`` has the names of all backends and workloads in the file.
     """
     rules = [
         _no_workloads(config),

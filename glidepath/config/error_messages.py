@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 
 from glidepath.config.section_fields import as_quantity, field_at, keys_at, sections_with
 from glidepath.config.yaml_source import KeyPath, YamlSource, dotted
-from glidepath.suggestions import allowed_names, did_you_mean
+from glidepath.name_suggestions import allowed_names, did_you_mean
 
 # Under these keys, a user may have written a secret instead of its name. Error messages end up in logs and tickets, so
 # they never quote these values.

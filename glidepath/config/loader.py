@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 
 from glidepath.config.cross_checks import Names, Problem, cross_check, unless_faulty
 from glidepath.config.error_messages import messages
-from glidepath.config.faulty_values import validate_the_rest
+from glidepath.config.partial_validation import validate_the_rest
 from glidepath.config.root import Config
 from glidepath.config.yaml_source import YamlSource, dotted
 from glidepath.errors import ConfigError
@@ -29,7 +29,7 @@ def load_config(path: str | Path, check: Check | None = None) -> Config:
 
     Raises ConfigError if a file cannot be read or the configuration is invalid. The error has a line for each fault,
     and for each problem that ``check`` finds. If the configuration has faults, ``check`` gets FAULTY for the invalid
-    values (``faulty_values``).
+    values (``partial_validation``).
     """
     return _validate(_read(path), check)
 

@@ -19,7 +19,7 @@ from glidepath.config.section import Name, Section
 from glidepath.config.telemetry import OtelSection
 from glidepath.config.workload import Workload
 from glidepath.errors import UnknownWorkloadError
-from glidepath.suggestions import allowed_names
+from glidepath.name_suggestions import allowed_names
 
 
 class Config(Section):

@@ -116,7 +116,7 @@ class Workload(Section):
 
 
 def _has_faults(task: object, *sections: object) -> bool:
-    """Return whether a value is unknown because it has an error that is reported separately (faulty_values.py)."""
+    """Return whether a value is unknown because it has an error that is reported separately (partial_validation.py)."""
     return not (isinstance(task, str) and all(isinstance(section, Section) for section in sections))
 
 

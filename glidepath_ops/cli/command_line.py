@@ -19,7 +19,7 @@ import structlog
 import typer
 
 from glidepath.errors import ConfigError, GlidepathError, InputError
-from glidepath_ops.cli.value_words import show_words
+from glidepath_ops.cli.option_metavars import show_words
 
 _READER_CLOSED = 1  # exit status of a command whose output was piped to a program that stopped reading
 _DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})

@@ -9,9 +9,9 @@ import typer
 
 from extproc.workloads import build_workloads, digest_in_removed_workload
 from glidepath.config import Config
-from glidepath.counted_nouns import number_of
 from glidepath.errors import InputError
 from glidepath.feedback import user_digest
+from glidepath.pluralization import number_of
 from glidepath.redisio import RedisClient
 from glidepath_ops.cli.redis_connection import with_redis
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath, WorkloadFilter

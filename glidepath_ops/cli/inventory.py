@@ -17,9 +17,9 @@ from glidepath.config.inventory import InventorySection
 from glidepath.config.units import parse_size
 from glidepath.errors import InputError
 from glidepath.inventory.stored_periods import periods_between
+from glidepath.name_suggestions import allowed_names
 from glidepath.printable_text import printable_json
 from glidepath.redisio import RedisClient
-from glidepath.suggestions import allowed_names
 from glidepath_ops.cli.delayed_progress_bar import delayed_progress_bar
 from glidepath_ops.cli.output_files import write_output
 from glidepath_ops.cli.redis_connection import with_redis

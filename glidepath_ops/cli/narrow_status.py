@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.text import Text
 
-from glidepath.counted_nouns import number_of
+from glidepath.pluralization import number_of
 from glidepath.status_and_decisions import Verdict, WorkloadStatus
 from glidepath_ops.evidence_text import BASES, evidence_text
 

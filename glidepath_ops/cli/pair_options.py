@@ -17,10 +17,10 @@ from glidepath.clock import unix_ms
 from glidepath.config import Config
 from glidepath.config.units import parse_duration
 from glidepath.errors import InputError
+from glidepath.name_suggestions import did_you_mean
 from glidepath.pair_labels import Judgement
 from glidepath.pairs import PairKind
 from glidepath.sides import Side
-from glidepath.suggestions import did_you_mean
 from glidepath_ops.pairs.flag_names import FLAG_NAMES, is_flag
 from glidepath_ops.pairs.select_pairs import PairFilter
 

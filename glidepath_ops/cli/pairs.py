@@ -13,11 +13,11 @@ from rich.text import Text
 
 from glidepath.clock import unix_ms
 from glidepath.config import Config, Workload
-from glidepath.counted_nouns import number_of
 from glidepath.errors import InputError
 from glidepath.kept_pairs import forget_pairs, keep_pairs
 from glidepath.pair_labels import Judgement, PairLabel, read_labels, store_label
 from glidepath.pair_scores import ScoredPair
+from glidepath.pluralization import number_of
 from glidepath.printable_text import shown_id
 from glidepath.redisio import RedisClient
 from glidepath.stored_feedback import FeedbackNote, read_note
@@ -35,7 +35,7 @@ from glidepath_ops.cli.shared_options import (
     only_configured,
 )
 from glidepath_ops.cli.steering_client import actor, read_status
-from glidepath_ops.pairs.early_scores import early_scores_note
+from glidepath_ops.pairs.noise_floor_warning import noise_floor_warning
 from glidepath_ops.pairs.pair_dataset import line_of, record_of
 from glidepath_ops.pairs.read_pairs import (
     StoredPair,
@@ -107,7 +107,7 @@ def list_pairs(
             results += await labelled_without_result(redis, name, results, labels)
         found = [r for r in results if chosen.selects(r, labels)]
         ordered = worst_first(found) if choice.worst else newest_first(found)
-        note = early_scores_note(section, await read_status(redis, name)) if choice.worst else ""
+        note = noise_floor_warning(section, await read_status(redis, name)) if choice.worst else ""
         known = await count_results(redis, name)
         searched = min(known, look_back or _default_look_back(of_labels=of_labels))
         return name, ordered[:count], labels, f"{searched} of {known}", note

@@ -23,7 +23,7 @@ from glidepath_ops.cli.redis_connection import with_redis
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath, quantity_of
 from glidepath_ops.cli.steering_client import read_status
 from glidepath_ops.cli.stored_latencies import stored_spreads
-from scorer.steering.planning.frozen_time import frozen_share, frozen_text
+from scorer.steering.planning.freeze_window_share import frozen_share, frozen_text
 from scorer.steering.planning.latency_spread import LatencySpread
 from scorer.steering.planning.rollback_quota import RollbackLoad, rollback_loads
 from scorer.steering.planning.samples_needed import Assumptions

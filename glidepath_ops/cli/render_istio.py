@@ -12,14 +12,14 @@ from pathlib import Path
 from glidepath.config.root import Config
 from glidepath.errors import InputError
 from glidepath_ops.cli.render_output import text_without_glidepath
-from glidepath_ops.envoyconfig.mesh.istio import IstioTarget
-from glidepath_ops.envoyconfig.mesh.new_virtual_service import routes_of_service
-from glidepath_ops.envoyconfig.mesh.virtual_services import (
+from glidepath_ops.envoyconfig.mesh.continued_virtual_services import (
     ContinuedRoutes,
     RouteChoice,
     complete_virtual_services,
     continued_by_name,
 )
+from glidepath_ops.envoyconfig.mesh.istio import IstioTarget
+from glidepath_ops.envoyconfig.mesh.new_virtual_service import routes_of_service
 
 _NO_ROUTE = (
     "render istio: needs the route that serves the workloads now: --into VIRTUALSERVICE.yaml (a file with your "

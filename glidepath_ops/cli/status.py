@@ -12,9 +12,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from glidepath.config import Config
-from glidepath.counted_nouns import number_of
 from glidepath.duration_text import duration_text
 from glidepath.embedding_models import unread_languages_text
+from glidepath.pluralization import number_of
 from glidepath.redisio import RedisClient
 from glidepath.scorer_groups import GroupProblem
 from glidepath.status_and_decisions import SideStatus, Verdict, WorkloadStatus

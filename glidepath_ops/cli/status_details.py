@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from glidepath import runtime_keys
 from glidepath.answer_contract import contract_counts
 from glidepath.config import Config
-from glidepath.counted_nouns import number_of
 from glidepath.duration_text import duration_text
 from glidepath.movable_share import movable_share_of
 from glidepath.outcome_summaries import PINNED, Coverage
 from glidepath.pair_scores import ScoredPair
+from glidepath.pluralization import number_of
 from glidepath.printable_text import one_line, shown_id
 from glidepath.sides import Side
 from glidepath.status_and_decisions import SideStatus, WorkloadStatus

@@ -18,12 +18,12 @@ from glidepath.check_calibration_files import check_calibrations
 from glidepath.clock import unix_ms
 from glidepath.config import Config, Workload
 from glidepath.config.cross_checks import Problem
-from glidepath.config.faulty_values import has_faults
 from glidepath.config.listen_addresses import conflicts, listen_addresses
 from glidepath.config.loader import load_with_places
-from glidepath.counted_nouns import number_of
+from glidepath.config.partial_validation import has_faults
 from glidepath.errors import GlidepathError
-from glidepath.suggestions import first_of_many
+from glidepath.name_suggestions import first_of_many
+from glidepath.pluralization import number_of
 from glidepath_ops.cli.delayed_progress_bar import delayed_progress_bar
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath
 from glidepath_ops.envoyconfig.bootstrap import render_bootstrap, with_stand_ins
@@ -33,7 +33,7 @@ from glidepath_ops.envoyconfig.request_reading import reads
 from glidepath_ops.envoyconfig.validation import check_splits, check_strict, load_envoy_file
 from glidepath_ops.local.missing_secrets import secret_problems
 from scorer.scoring.embed.missing_packages import missing_package
-from scorer.steering.planning.frozen_time import always_frozen
+from scorer.steering.planning.freeze_window_share import always_frozen
 from scorer.steering.planning.unprovable_limits import judging_note, undecidable_in_config
 
 Hint = tuple[str, str, str]  # ("warning" or "note", place, text)

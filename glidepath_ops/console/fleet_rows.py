@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from glidepath.counted_nouns import number_of
 from glidepath.duration_text import duration_text
+from glidepath.pluralization import number_of
 from glidepath.status_and_decisions import CommandKind, Phase, Verdict, WorkloadStatus
 from glidepath_ops.cli.status_details import stages
 from glidepath_ops.read_fleet_status import STALE_S, FleetReading

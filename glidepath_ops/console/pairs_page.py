@@ -29,7 +29,7 @@ from glidepath_ops.console.pair_query import LABELS, PairQuery, query_of
 from glidepath_ops.console.pair_store import MOST_EXPORTED, MOST_LISTED, PairStore
 from glidepath_ops.console.signal_meanings import meaning_of
 from glidepath_ops.console.workload_page import name_of, number_of_query
-from glidepath_ops.pairs.early_scores import early_scores_note
+from glidepath_ops.pairs.noise_floor_warning import noise_floor_warning
 from glidepath_ops.pairs.pair_dataset import record_of
 from glidepath_ops.pairs.read_pairs import StoredPair
 from glidepath_ops.pairs.select_pairs import facts_of
@@ -79,7 +79,7 @@ class _PairPages:
             start=start,
             on_page=ON_PAGE,
             labels=LABELS,
-            early=early_scores_note(self._console.config.workload(name), status),
+            early=noise_floor_warning(self._console.config.workload(name), status),
         )
 
     async def pair(self, request: Request, visitor: Visitor) -> Response:

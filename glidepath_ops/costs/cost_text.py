@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from glidepath.counted_nouns import number_of
 from glidepath.duration_text import duration_text
+from glidepath.pluralization import number_of
 from glidepath.pricing.cost_of_traffic import TrafficCost
 from glidepath.pricing.forecast import Forecast, MonthlyCosts, Payback
 from glidepath.pricing.money_summary import MoneySummary, WorkloadMoney

@@ -13,8 +13,8 @@ from glidepath.embedding_models import INSTALL_MULTILINGUAL, MULTILINGUAL, unrea
 from glidepath.scorer_groups import group_label, group_problem
 from glidepath_ops.doctor.capture_checks import examine_capture
 from glidepath_ops.doctor.copied_route_checks import examine_copied_routes
+from glidepath_ops.doctor.evaluator_and_verifier_checks import examine_instruments
 from glidepath_ops.doctor.facts import RENDER, RUNTIME_LAYER, EnvoyFacts, Finding, RedisFacts, fail, ok, warn
-from glidepath_ops.doctor.instrument_checks import examine_instruments
 from glidepath_ops.doctor.mesh_remedies import with_control_plane
 from glidepath_ops.doctor.missing_envoy_parts import missing_parts
 from glidepath_ops.doctor.redis_storage_checks import examine_storage

@@ -13,7 +13,7 @@ from typing import Any
 
 from glidepath import envoy_names
 from glidepath_ops.doctor.facts import EnvoyFacts, Finding, ok, warn
-from glidepath_ops.envoyconfig.route_marks import workload_of_route
+from glidepath_ops.envoyconfig.route_metadata import workload_of_route
 
 Json = Mapping[str, Any]
 _FILTERS = "typed_per_filter_config"

@@ -14,7 +14,7 @@ from glidepath.split_leases import layer_name, parse_lease
 from glidepath_ops.doctor.facts import RENDER, EnvoyFacts, Finding, fail, ok, warn
 from glidepath_ops.envoyconfig.filters import CAPTURE
 from glidepath_ops.envoyconfig.path_conditions import path_header
-from glidepath_ops.envoyconfig.route_marks import served_by_route, workload_of_route
+from glidepath_ops.envoyconfig.route_metadata import served_by_route, workload_of_route
 
 Json = Mapping[str, Any]
 

@@ -18,7 +18,7 @@ from glidepath_ops.envoyconfig.commented_yaml import Json, with_comment, without
 from glidepath_ops.envoyconfig.envoy_api_builders import TYPE, address
 from glidepath_ops.envoyconfig.internal_hops import hop_extensions, hop_listeners
 from glidepath_ops.envoyconfig.routes import live_routes
-from glidepath_ops.envoyconfig.routes_of_copies import shadow_routes
+from glidepath_ops.envoyconfig.shadow_listener_routes import shadow_routes
 from glidepath_ops.envoyconfig.weighted_split import start_weights
 
 DEFAULT_ADMIN = "127.0.0.1:9901"

@@ -27,9 +27,9 @@ from glidepath_ops.envoyconfig.filters import filters_of_route
 from glidepath_ops.envoyconfig.header_rules import RoutedHeader, joined_rules, routed_headers
 from glidepath_ops.envoyconfig.lease_routes import lease_condition
 from glidepath_ops.envoyconfig.path_conditions import clear_path_headers, inference_path_headers, path_header
-from glidepath_ops.envoyconfig.read_users_routes import with_reading
+from glidepath_ops.envoyconfig.request_reading_on_users_routes import with_reading
 from glidepath_ops.envoyconfig.route_conditions import by_specificity, match
-from glidepath_ops.envoyconfig.route_marks import route_metadata
+from glidepath_ops.envoyconfig.route_metadata import route_metadata
 from glidepath_ops.envoyconfig.route_overlap import METHOD, PATHS, Overlap, is_false, overlap
 from glidepath_ops.envoyconfig.routes import routes_of_workload
 from glidepath_ops.envoyconfig.weighted_split import buffer_limit, ends_after, hash_policy, weighted_clusters

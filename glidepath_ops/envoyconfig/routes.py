@@ -38,7 +38,7 @@ from glidepath_ops.envoyconfig.route_conditions import (
     other_models_excluded,
     with_headers,
 )
-from glidepath_ops.envoyconfig.route_marks import route_metadata
+from glidepath_ops.envoyconfig.route_metadata import route_metadata
 from glidepath_ops.envoyconfig.route_overlap import METHOD
 from glidepath_ops.envoyconfig.weighted_split import split_action, to_backend
 

@@ -14,8 +14,8 @@ from glidepath import runtime_keys
 from glidepath.config.yaml_source import not_yaml
 from glidepath.errors import InputError, error_text
 from glidepath_ops.envoyconfig.commented_yaml import Json
-from glidepath_ops.envoyconfig.route_marks import workload_of_route
-from glidepath_ops.envoyconfig.strict_parsing import StrictParser
+from glidepath_ops.envoyconfig.envoy_message_parser import StrictParser
+from glidepath_ops.envoyconfig.route_metadata import workload_of_route
 
 _UNTYPED = "Can't unpack unregistered type: None"  # envoy-data-plane's message about an Any without a type
 MAX_BYTES = 16 * 2**20

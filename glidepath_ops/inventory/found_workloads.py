@@ -11,9 +11,9 @@ from glidepath.config.inventory import KindsSection
 from glidepath.inventory.tally import OTHER
 from glidepath.pricing.traffic_range import DAY_MS, DAYS_OF_MONTH
 from glidepath_ops.inventory.answer_variation import AnswerVariation, by_repeats
+from glidepath_ops.inventory.batch_internal_or_customer import kind_of
 from glidepath_ops.inventory.eligible_share import CandidateLimits, eligible_share
 from glidepath_ops.inventory.estimate import CallGroup, CallKey
-from glidepath_ops.inventory.kinds import kind_of
 from glidepath_ops.inventory.migration_order import FoundWorkload, in_order, reason
 from glidepath_ops.inventory.read_inventory import ReadTraffic
 from glidepath_ops.inventory.workload_fragment import (

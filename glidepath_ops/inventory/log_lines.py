@@ -16,7 +16,7 @@ from pydantic_core import from_json
 from glidepath.call_classes import call_class
 from glidepath.config.inventory import InventorySection
 from glidepath.inventory.callers import FINGERPRINT, NOBODY, UNKNOWN, fingerprint, is_credential
-from glidepath.inventory.paths import model_in_path, path_pattern
+from glidepath.inventory.path_patterns import model_in_path, path_pattern
 from glidepath.inventory.tally import OTHER, GroupKey, Source, Tally, count_name, count_value, shape_name
 from glidepath.printable_text import shown_id, shown_name
 from glidepath.read_token_usage import usage_from

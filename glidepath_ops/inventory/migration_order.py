@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from glidepath.call_classes import CallClass
-from glidepath.counted_nouns import number_of, plural_unless_one
+from glidepath.pluralization import number_of, plural_unless_one
 from glidepath_ops.inventory.answer_variation import AnswerVariation
+from glidepath_ops.inventory.batch_internal_or_customer import FoundKind, Kind
 from glidepath_ops.inventory.eligible_share import EligibleShare
 from glidepath_ops.inventory.estimate import CallGroup
-from glidepath_ops.inventory.kinds import FoundKind, Kind
 
 LEAST_SHARE = 0.1  # the share of the requests that must be able to move
 _UNKNOWN_TOLERANCE = 0.5

@@ -9,10 +9,10 @@ from decimal import Decimal
 from typing import Any
 
 from glidepath.call_classes import CallClass
-from glidepath.counted_nouns import number_of, plural_unless_one
 from glidepath.duration_text import duration_text
 from glidepath.inventory.callers import FINGERPRINT
 from glidepath.inventory.tally import OTHER
+from glidepath.pluralization import number_of, plural_unless_one
 from glidepath.token_usage import COUNTS
 from glidepath_ops.inventory.estimate import SUMS, CallGroup
 from glidepath_ops.inventory.found_workloads import Inventory, key_text

@@ -14,7 +14,7 @@ from glidepath.call_classes import form_of_path
 from glidepath.config import Config
 from glidepath.errors import InputError
 from glidepath.inventory.callers import FINGERPRINT, MOST_VALUE
-from glidepath.inventory.paths import PLACEHOLDER, model_in_path
+from glidepath.inventory.path_patterns import PLACEHOLDER, model_in_path
 from glidepath.inventory.tally import shape_parts
 from glidepath_ops.inventory.estimate import CallGroup, CallKey
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from glidepath.config import Config
 from glidepath.config.backends import Credential
 from glidepath.config.cross_checks import Problem
-from glidepath.config.faulty_values import has_faults
+from glidepath.config.partial_validation import has_faults
 from glidepath.config.urls_and_secrets import Secret
 
 _MAX_SECRET_BYTES = 64 * 1024

@@ -21,7 +21,7 @@ from extproc.write_buffer import BufferLimits, WriteBuffer
 from glidepath.config import Config, parse_config
 from glidepath.metric_families import MetricDefinition, ProcessRegistry
 from glidepath.outcome_summaries import Outcomes
-from glidepath.telemetry.load import NoSignals, SignalsCollector
+from glidepath.telemetry.load_telemetry import NoSignals, SignalsCollector
 from glidepath_ops.console.live_updates import LiveViews
 from glidepath_ops.console.metrics import ConsoleMetrics
 from scorer.scoring.worker.score_metrics import ScoreMetrics

@@ -5,9 +5,9 @@ from __future__ import annotations
 from glidepath.config import Config, Workload
 from glidepath.config.request_match import Match
 from glidepath.errors import UnknownWorkloadError
+from glidepath.name_suggestions import allowed_names, first_of_many
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient
-from glidepath.suggestions import allowed_names, first_of_many
 
 # The settings of a removed workload are unknown. The defaults decide only how its answers are read as text.
 _DEFAULTS = Workload(match=Match(path="/"), baseline="baseline", candidate="candidate")

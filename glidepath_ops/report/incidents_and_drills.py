@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from glidepath.counted_nouns import number_of
+from glidepath.pluralization import number_of
 from glidepath.printable_text import one_line, shown_id
 from glidepath_ops.costs.cost_text import time_text
 from glidepath_ops.drill_command import drill_command

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from glidepath.counted_nouns import number_of
+from glidepath.pluralization import number_of
 from glidepath.printable_text import one_line
 from glidepath_ops.costs.cost_text import money_text, payback_text, time_text
 from glidepath_ops.report.document import Block, Cell, Document, NoData, Source, Table, Text

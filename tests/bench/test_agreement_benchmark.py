@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from bench.agreement import ScoredSet, cheap_features, cheap_scores, main, report
-from scorer.scoring.compare.calibrator.ranking_figures import auc
+from scorer.scoring.compare.calibrator.classifier_metrics import auc
 
 
 def scored(seed: int, agreement: float, cosine: float) -> ScoredSet:

@@ -12,8 +12,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from extproc.answer_check import AT_ONCE, MAX_WAITING, TOGETHER, TOGETHER_BYTES, AnswerChecker, CheckedAnswer, Judge
+from extproc.errors_missing_in_access_log import RefusedRequest
 from extproc.outcome_classification import RequestOutcome
-from extproc.refusal_matching import RefusedRequest
 from extproc.traffic_counters import TrafficCounters
 from glidepath.answer_faults import FoundFault
 from glidepath.sides import Origin, Side

@@ -13,7 +13,7 @@ from extproc.write_buffer import InMemorySink, RawPair
 from glidepath.pairs import PairKind
 from glidepath.sides import Origin, Side
 from tests.support.capture_setup import END, OF_CANDIDATE, OK, setup
-from tests.support.extproc_twins import CHAT, TwinSender
+from tests.support.in_memory_extproc import CHAT, TwinSender
 from tests.support.waiting import eventually
 
 

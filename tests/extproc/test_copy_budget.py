@@ -9,7 +9,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from extproc.copy_budget import STALE_AFTER_S, Budgets, InMemorySpendingCounters, RedisSpendingCounters
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.token_usage import TokenUsage
-from tests.support.extproc_twins import capture_config
+from tests.support.in_memory_extproc import capture_config
 
 NOON = 1_800_000_000.0  # 2027-01-15 08:00 UTC
 KEY = f"{WorkloadKeys('chat').budget}:2027-01-15"

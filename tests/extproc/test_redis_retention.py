@@ -9,7 +9,7 @@ from extproc.redis_writer import RedisWriter
 from glidepath.clock import unix_ms
 from glidepath.config.retention import RetentionSection
 from glidepath.redis_keys import WorkloadKeys
-from tests.support.extproc_twins import encoded_pair
+from tests.support.in_memory_extproc import encoded_pair
 
 KEYS = WorkloadKeys("chat")
 

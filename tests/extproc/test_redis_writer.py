@@ -11,7 +11,7 @@ from glidepath.outcome_summaries import Outcomes, SideOutcomes
 from glidepath.protobuf_codec import decode_outcomes
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.sides import Origin, Side
-from tests.support.extproc_twins import encoded_pair
+from tests.support.in_memory_extproc import encoded_pair
 
 KEYS = WorkloadKeys("chat")
 

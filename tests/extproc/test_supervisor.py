@@ -16,7 +16,7 @@ from extproc.supervisor import with_workers
 from glidepath.config import load_config
 from glidepath_ops.local.child_process import Child, answers, free_ports
 from tests.support.extproc_rpc import exchange, stream
-from tests.support.extproc_twins import capture_config
+from tests.support.in_memory_extproc import capture_config
 from tests.support.process_state import is_running
 
 pytestmark = pytest.mark.process

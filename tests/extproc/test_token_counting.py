@@ -16,14 +16,14 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
 from extproc.answer_check import AnswerChecker, CheckedAnswer
+from extproc.errors_missing_in_access_log import RefusedRequest
 from extproc.outcome_classification import RequestOutcome
-from extproc.refusal_matching import RefusedRequest
 from extproc.token_counting import TokenCounters
 from extproc.tokenized_texts import MOST_BYTES, answer_text, request_text
 from extproc.traffic_counters import TrafficCounters
 from glidepath.sides import Origin, Side
 from glidepath.token_usage import TokenSource, TokenUsage
-from tests.support.extproc_twins import capture_config
+from tests.support.in_memory_extproc import capture_config
 from tests.support.token_usages import sse
 from tests.support.waiting import eventually
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from extproc.errors_missing_in_access_log import ELSEWHERE_MS, MAX_ENTRIES, RefusedRequest, Rejection
 from extproc.outcome_classification import RequestOutcome
-from extproc.refusal_matching import ELSEWHERE_MS, MAX_ENTRIES, RefusedRequest, Rejection
 from extproc.traffic_counters import TrafficCounters, merge
 from glidepath.histogram import Histogram
 from glidepath.outcome_summaries import Coverage, Outcomes, SideOutcomes

@@ -15,7 +15,7 @@ from extproc.write_buffer import BufferLimits, WriteBuffer
 from glidepath.outcome_summaries import Coverage, Outcomes, SideOutcomes
 from glidepath.pairs import Answer, Pair, PairKind
 from glidepath.sides import Origin, Side
-from tests.support.extproc_twins import TwinEncoder, TwinWriter
+from tests.support.in_memory_extproc import TwinEncoder, TwinWriter
 from tests.support.waiting import eventually
 
 

@@ -85,7 +85,7 @@ from scorer.steering.envoy.envoy_counters import SideClusters, increase, parse_c
 from scorer.steering.envoy.http_route_weights import RouteError, entries_of, gateways, patch_of, steered_rules
 from scorer.steering.envoy.kubernetes_api import ApiError, read_answer
 from scorer.steering.leader.capacity import gauge_in_answer, gauge_on_page
-from scorer.steering.leader.count_unseen_entries import produced_entries
+from scorer.steering.leader.count_unseen_log_entries import produced_entries
 from scorer.steering.notify.mlflow import first_version
 from tests.conftest import VALID
 from tests.fuzz.mutated_bytes import mutated
@@ -95,7 +95,7 @@ from tests.support.chat_config import CHAT_CONFIG
 from tests.support.embedders import WordEmbedder
 from tests.support.empty_redis import EmptyRedis
 from tests.support.extproc_rpc import exchange, log_entry
-from tests.support.extproc_twins import capture_config
+from tests.support.in_memory_extproc import capture_config
 from tests.support.kubernetes_api_server import ApiServer, http_route, steered_by_http_route
 from tests.support.lua_in_process import ForeignReasoning, ModelRename, RequestFacts
 from tests.support.token_usages import ANTHROPIC, OPENAI, RESPONSES, sse

@@ -11,7 +11,7 @@ import yaml
 from glidepath.errors import InputError, UnreachableError
 from glidepath_ops.lock_images import IN_KUBERNETES, KUSTOMIZATION, LOCK, kustomization, lock_images, locked_images
 from glidepath_ops.registry_digests import ImageReference
-from tests.support.registry import running_registry
+from tests.support.image_registry import running_registry
 
 ROOT = Path(__file__).parents[2]
 IMAGES = locked_images((ROOT / LOCK).read_text())

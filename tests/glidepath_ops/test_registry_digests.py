@@ -7,7 +7,7 @@ import pytest
 from glidepath.errors import InputError, UnreachableError
 from glidepath_ops.local.child_process import free_ports
 from glidepath_ops.registry_digests import fetch_digest, parse_reference
-from tests.support.registry import running_registry
+from tests.support.image_registry import running_registry
 
 DIGEST = "sha256:" + "a" * 64
 

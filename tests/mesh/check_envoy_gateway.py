@@ -26,8 +26,8 @@ from tests.mesh.envoy_gateway_under_test import (
     with_glidepath,
 )
 from tests.mesh.mesh_under_test import Parts, failed_checks, parts
-from tests.mesh.reading import PREFIX, check_the_reading
 from tests.mesh.rendered import render
+from tests.mesh.request_reading import PREFIX, check_the_reading
 from tests.mesh.sticky_values import STICKY, check_sticky_values
 from tests.mesh.traffic import PATH, Caller, backends, credentials_at, prompt_size, statuses, without_volatile
 from tests.mesh.whole_answers import LIMITS, check_whole_answers

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.mesh import lost_glidepath
+from tests.mesh import all_processes_killed
+from tests.mesh.all_processes_killed import ARMS
 from tests.mesh.build_control_planes import ControlPlanes
 from tests.mesh.envoy_gateway_lab import EnvoyGateway, envoy_gateway
 from tests.mesh.envoy_gateway_under_test import (
@@ -30,7 +31,6 @@ from tests.mesh.envoy_gateway_under_test import (
 from tests.mesh.gateway_policies import limits
 from tests.mesh.leased_split import LEASED, check_the_lease
 from tests.mesh.long_silence import check_long_silence
-from tests.mesh.lost_glidepath import ARMS
 from tests.mesh.many_streams import HOLD_S, STREAMS, statuses_of_many
 from tests.mesh.mesh_under_test import parts
 from tests.mesh.traffic import Caller, backends, statuses
@@ -122,7 +122,7 @@ async def test_what_clients_see_when_glidepath_is_dead_and_the_candidate_fails(
 ) -> None:
     candidate, workload = ARMS[arm]
     async with split_on_envoy_gateway(control_planes, tmp_path, PLAIN, None, candidate, **workload) as (among, _):
-        lines = await lost_glidepath.check_clients(among, among.caller(URL), arm)
+        lines = await all_processes_killed.check_clients(among, among.caller(URL), arm)
         with capsys.disabled():
             print("", *(f"envoy gateway | {line}" for line in lines), sep="\n")
 

@@ -26,7 +26,7 @@ from tests.mesh.istio_under_test import (
     without,
 )
 from tests.mesh.mesh_under_test import Parts, failed_checks, parts
-from tests.mesh.reading import PREFIX, check_the_reading
+from tests.mesh.request_reading import PREFIX, check_the_reading
 from tests.mesh.sticky_values import STICKY, check_sticky_values
 from tests.mesh.traffic import PATH, backends, credentials_at, prompt_size, statuses
 from tests.mesh.whole_answers import LIMITS, check_whole_answers

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.mesh import lost_glidepath
+from tests.mesh import all_processes_killed
+from tests.mesh.all_processes_killed import ARMS
 from tests.mesh.build_control_planes import ControlPlanes
 from tests.mesh.istio_lab import Role
 from tests.mesh.istio_under_test import CLUSTERS, ROLES, mesh, shows_all, split_on_istio, without
 from tests.mesh.leased_split import LEASED, check_the_lease
 from tests.mesh.long_silence import check_long_silence
-from tests.mesh.lost_glidepath import ARMS
 from tests.mesh.many_streams import HOLD_S, STREAMS, statuses_of_many
 from tests.mesh.mesh_under_test import parts
 from tests.mesh.traffic import backends, statuses
@@ -87,7 +87,7 @@ async def test_what_clients_see_when_glidepath_is_dead_and_the_candidate_fails(
 ) -> None:
     candidate, workload = ARMS[arm]
     async with split_on_istio(control_planes, tmp_path, "gateway", None, candidate, **workload) as (under_test, _):
-        lines = await lost_glidepath.check_clients(under_test.among, under_test.caller(), arm)
+        lines = await all_processes_killed.check_clients(under_test.among, under_test.caller(), arm)
         with capsys.disabled():
             print("", *(f"istio | {line}" for line in lines), sep="\n")
 

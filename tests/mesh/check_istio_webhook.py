@@ -17,8 +17,8 @@ from tests.mesh.istio_lab import Role
 from tests.mesh.istio_under_test import CANDIDATES, CLUSTERS, ROLES, SERVICE, SIDECAR
 from tests.mesh.istio_webhook import istio_webhook
 from tests.mesh.kubernetes_lab import Kubernetes, kubernetes
-from tests.mesh.reading import PREFIX
 from tests.mesh.rendered import mesh_config, render
+from tests.mesh.request_reading import PREFIX
 
 ROOT = Path(__file__).parents[2]
 OWN = "http://192.0.2.1:80"

@@ -10,7 +10,7 @@ from tests.mesh.envoy_gateway_under_test import URL, split_on_envoy_gateway
 from tests.mesh.istio_lab import Role
 from tests.mesh.istio_under_test import split_on_istio
 from tests.mesh.mesh_under_test import Parts
-from tests.mesh.reading import PREFIX, conversation
+from tests.mesh.request_reading import PREFIX, conversation
 from tests.mesh.traffic import PATH, Caller
 
 LIMITS = {"first_byte_timeout": "500ms", "answer_timeout": "8s"}

@@ -14,8 +14,8 @@ from glidepath import envoy_names
 from glidepath.config import Config
 from glidepath_ops.doctor.checks import examine_envoy
 from glidepath_ops.doctor.facts import EnvoyFacts, Finding, Severity
+from tests.mesh.adjustable_rtds_server import Shares, serving, weights
 from tests.mesh.rendered import mesh_config
-from tests.mesh.shares import Shares, serving, weights
 from tests.mesh.traffic import Caller
 from tests.support.envoy_collector import Collector
 from tests.support.recording_backend import Recorder

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.mesh.mesh_under_test import Parts
-from tests.mesh.reading import conversation
+from tests.mesh.request_reading import conversation
 from tests.mesh.traffic import Caller
 
 LIMITS = {"first_byte_timeout": "1s", "answer_timeout": "100s"}

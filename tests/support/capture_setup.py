@@ -19,7 +19,7 @@ from extproc.traffic_counters import TrafficCounters
 from extproc.workloads import WorkloadInfo, build_workloads
 from extproc.write_buffer import InMemorySink
 from glidepath.telemetry.signals import NO_TRACES, CopyTracer
-from tests.support.extproc_twins import CHAT, TwinSender, capture_config
+from tests.support.in_memory_extproc import CHAT, TwinSender, capture_config
 from tests.support.waiting import eventually
 
 OK = ResponseHeaders(200, {"content-type": "application/json"}, 1, "via_upstream")

@@ -20,7 +20,7 @@ from extproc.extproc_worker import ExtprocWorker, WorkerAddresses
 from glidepath import envoy_names
 from glidepath.config import Config, parse_config
 from glidepath_ops.local.child_process import free_ports
-from tests.support.extproc_twins import CHAT
+from tests.support.in_memory_extproc import CHAT
 
 FILTER = "envoy.filters.http.ext_proc"
 

@@ -11,11 +11,11 @@ from glidepath import envoy_names
 from glidepath.errors import InputError
 from glidepath_ops.envoyconfig.commented_yaml import Json
 from glidepath_ops.envoyconfig.header_rules import APPEND_ACTIONS, header_added, joined_rules
+from glidepath_ops.envoyconfig.mesh.copies_of_users_routes import CopyKind, RouteCopy
 from glidepath_ops.envoyconfig.mesh.gateway_xds_names import GeneratedRoutes
 from glidepath_ops.envoyconfig.mesh.http_route_matches import path_of, precedence, same
 from glidepath_ops.envoyconfig.mesh.kubernetes_yaml import ObjectNode
-from glidepath_ops.envoyconfig.mesh.reading_copies import CopyKind, RouteCopy
-from glidepath_ops.envoyconfig.mesh.routes_for_copies import of_http_route
+from glidepath_ops.envoyconfig.mesh.shadow_route_rewrites import of_http_route
 from glidepath_ops.envoyconfig.yaml_insertion import Insertion, child, items
 
 MOST_RULES = 16  # of an HTTPRoute

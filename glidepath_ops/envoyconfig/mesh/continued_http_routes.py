@@ -31,11 +31,11 @@ from glidepath_ops.envoyconfig.mesh.added_http_rules import (
     with_routes,
 )
 from glidepath_ops.envoyconfig.mesh.backend_traffic_policies import TrafficSettings, traffic_settings
+from glidepath_ops.envoyconfig.mesh.copies_of_users_routes import copies_of, without_random
 from glidepath_ops.envoyconfig.mesh.gateway_xds_names import GeneratedRoutes
 from glidepath_ops.envoyconfig.mesh.go_durations import duration
 from glidepath_ops.envoyconfig.mesh.http_route_matches import covers, narrowed, precedence, same
 from glidepath_ops.envoyconfig.mesh.kubernetes_yaml import ObjectNode, kubernetes_objects
-from glidepath_ops.envoyconfig.mesh.reading_copies import copies_of, without_random
 from glidepath_ops.envoyconfig.yaml_insertion import Insertion, child, insert, items, remove, verbatim
 
 

@@ -38,7 +38,12 @@ from glidepath_ops.envoyconfig.header_rules import RoutedHeader
 from glidepath_ops.envoyconfig.internal_hops import hop_listeners
 from glidepath_ops.envoyconfig.mesh.added_http_rules import Continued
 from glidepath_ops.envoyconfig.mesh.control_plane_versions import refuse_form_for_old_envoy
-from glidepath_ops.envoyconfig.mesh.gateway_api import (
+from glidepath_ops.envoyconfig.mesh.gateway_envoy_proxy import envoy_proxy
+from glidepath_ops.envoyconfig.mesh.gateway_route_patches import in_new_route, of_continued, patch
+from glidepath_ops.envoyconfig.mesh.gateway_xds_names import GatewayListener, XdsNames, xds_names
+from glidepath_ops.envoyconfig.mesh.kubernetes_objects import kubernetes_object
+from glidepath_ops.envoyconfig.mesh.mesh_clusters import pushed_clusters
+from glidepath_ops.envoyconfig.mesh.new_http_routes import (
     ENVOY_GROUP,
     ENVOY_VERSION,
     GATEWAY_GROUP,
@@ -46,11 +51,6 @@ from glidepath_ops.envoyconfig.mesh.gateway_api import (
     generated_routes,
     new_http_routes,
 )
-from glidepath_ops.envoyconfig.mesh.gateway_envoy_proxy import envoy_proxy
-from glidepath_ops.envoyconfig.mesh.gateway_route_patches import in_new_route, of_continued, patch
-from glidepath_ops.envoyconfig.mesh.gateway_xds_names import GatewayListener, XdsNames, xds_names
-from glidepath_ops.envoyconfig.mesh.kubernetes_objects import kubernetes_object
-from glidepath_ops.envoyconfig.mesh.mesh_clusters import pushed_clusters
 
 CLUSTER, LISTENER = TYPE + "config.cluster.v3.Cluster", TYPE + "config.listener.v3.Listener"
 

@@ -19,10 +19,10 @@ from glidepath_ops.envoyconfig.mesh.extproc_sidecar import (
     secret_variables,
     socket_mount,
 )
-from glidepath_ops.envoyconfig.mesh.gateway_api import ENVOY_VERSION
 from glidepath_ops.envoyconfig.mesh.kubernetes_objects import kubernetes_object
 from glidepath_ops.envoyconfig.mesh.kubernetes_yaml import ObjectNode, kubernetes_objects, text_of
 from glidepath_ops.envoyconfig.mesh.mesh_clusters import rtds_cluster, uses_rtds
+from glidepath_ops.envoyconfig.mesh.new_http_routes import ENVOY_VERSION
 from glidepath_ops.envoyconfig.yaml_insertion import Insertion, child, insert, items
 
 EXTENSIONS = "/bootstrap_extensions/-"  # Envoy Gateway creates the list if its bootstrap has none

@@ -12,8 +12,7 @@ from glidepath_ops.envoyconfig import filters
 from glidepath_ops.envoyconfig.commented_yaml import Json, with_comment, without_comments
 from glidepath_ops.envoyconfig.envoy_api_builders import TYPE
 from glidepath_ops.envoyconfig.mesh.added_http_rules import Continued
-from glidepath_ops.envoyconfig.mesh.gateway_xds_names import GeneratedRoutes
-from glidepath_ops.envoyconfig.mesh.reading_copies import (
+from glidepath_ops.envoyconfig.mesh.copies_of_users_routes import (
     CopyKind,
     RouteCopy,
     conditions_of,
@@ -21,7 +20,8 @@ from glidepath_ops.envoyconfig.mesh.reading_copies import (
     sticky_of,
     unsplit_settings,
 )
-from glidepath_ops.envoyconfig.route_marks import route_metadata
+from glidepath_ops.envoyconfig.mesh.gateway_xds_names import GeneratedRoutes
+from glidepath_ops.envoyconfig.route_metadata import route_metadata
 from glidepath_ops.envoyconfig.routes import workload_route
 from glidepath_ops.envoyconfig.weighted_split import buffer_limit, hash_policy, weighted_clusters
 

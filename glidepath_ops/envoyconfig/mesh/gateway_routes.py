@@ -11,9 +11,9 @@ from glidepath.errors import InputError
 from glidepath_ops.envoyconfig.continued_routes import refuse_unknown_header_rules
 from glidepath_ops.envoyconfig.mesh.added_http_rules import Continued
 from glidepath_ops.envoyconfig.mesh.continued_http_routes import RuleChoice, complete_http_routes
+from glidepath_ops.envoyconfig.mesh.copies_of_users_routes import refuse_unread
 from glidepath_ops.envoyconfig.mesh.envoy_gateway import GatewayRoutes
 from glidepath_ops.envoyconfig.mesh.gateway_xds_names import GeneratedRoutes
-from glidepath_ops.envoyconfig.mesh.reading_copies import refuse_unread
 
 _CHOICE = re.compile(r"((?P<workload>[^=/]+)=)?(?P<namespace>[^=/]+)/(?P<name>[^=/]+)(/(?P<rule>\d+))?")
 

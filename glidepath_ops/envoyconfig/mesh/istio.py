@@ -34,7 +34,15 @@ from glidepath_ops.envoyconfig.commented_yaml import (
 )
 from glidepath_ops.envoyconfig.extensions import refuse_missing_extensions
 from glidepath_ops.envoyconfig.internal_hops import hop_listeners
+from glidepath_ops.envoyconfig.mesh.continued_virtual_services import ContinuedRoutes, SplitRoute
 from glidepath_ops.envoyconfig.mesh.control_plane_versions import refuse_form_for_old_envoy
+from glidepath_ops.envoyconfig.mesh.copies_of_users_routes import (
+    CopyKind,
+    conditions_of,
+    removed_headers,
+    sticky_of,
+    unsplit_settings,
+)
 from glidepath_ops.envoyconfig.mesh.extproc_sidecar import (
     GROUP,
     POD_LABELS,
@@ -45,15 +53,7 @@ from glidepath_ops.envoyconfig.mesh.extproc_sidecar import (
 )
 from glidepath_ops.envoyconfig.mesh.kubernetes_objects import kubernetes_object
 from glidepath_ops.envoyconfig.mesh.mesh_clusters import pushed_clusters, rtds_cluster, uses_rtds
-from glidepath_ops.envoyconfig.mesh.reading_copies import (
-    CopyKind,
-    conditions_of,
-    removed_headers,
-    sticky_of,
-    unsplit_settings,
-)
-from glidepath_ops.envoyconfig.mesh.virtual_services import ContinuedRoutes, SplitRoute
-from glidepath_ops.envoyconfig.route_marks import route_metadata
+from glidepath_ops.envoyconfig.route_metadata import route_metadata
 from glidepath_ops.envoyconfig.weighted_split import buffer_limit, hash_policy, weighted_clusters
 
 Context = Literal["gateway", "sidecar"]

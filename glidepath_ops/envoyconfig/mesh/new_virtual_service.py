@@ -7,16 +7,16 @@ from collections.abc import Mapping
 from glidepath.config.root import Config
 from glidepath.errors import InputError
 from glidepath_ops.envoyconfig.commented_yaml import Json
-from glidepath_ops.envoyconfig.mesh.kubernetes_objects import kubernetes_object
-from glidepath_ops.envoyconfig.mesh.reading_copies import CopyKind
-from glidepath_ops.envoyconfig.mesh.virtual_service_matches import narrowed
-from glidepath_ops.envoyconfig.mesh.virtual_services import (
+from glidepath_ops.envoyconfig.mesh.continued_virtual_services import (
     ContinuedRoutes,
     CopyNames,
     SplitRoute,
     check_cluster,
     in_order,
 )
+from glidepath_ops.envoyconfig.mesh.copies_of_users_routes import CopyKind
+from glidepath_ops.envoyconfig.mesh.kubernetes_objects import kubernetes_object
+from glidepath_ops.envoyconfig.mesh.virtual_service_matches import narrowed
 from glidepath_ops.envoyconfig.route_conditions import by_specificity
 
 

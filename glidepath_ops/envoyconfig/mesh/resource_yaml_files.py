@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from glidepath.config.root import Config
 from glidepath.errors import ConfigError, InputError
 from glidepath_ops.envoyconfig.commented_yaml import Json, to_yaml
+from glidepath_ops.envoyconfig.mesh.continued_virtual_services import ContinuedRoutes
 from glidepath_ops.envoyconfig.mesh.envoy_gateway import GatewayRoutes, GatewayTarget, gateway_resources
 from glidepath_ops.envoyconfig.mesh.istio import IstioTarget, istio_pod, istio_resources
-from glidepath_ops.envoyconfig.mesh.virtual_services import ContinuedRoutes
 
 RESOURCES, POD_PATCH = "resources.yaml", "pod-patch.yaml"
 _HEADER = """\

@@ -7,15 +7,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from glidepath.config import Config, load_config
+from glidepath_ops.envoyconfig.mesh.continued_virtual_services import (
+    ContinuedRoutes,
+    complete_virtual_services,
+)
 from glidepath_ops.envoyconfig.mesh.envoy_gateway import GatewayRoutes, GatewayTarget
 from glidepath_ops.envoyconfig.mesh.gateway_routes import UsersFile, gateway_routes
 from glidepath_ops.envoyconfig.mesh.istio import IstioTarget
 from glidepath_ops.envoyconfig.mesh.new_virtual_service import routes_of_service
 from glidepath_ops.envoyconfig.mesh.resource_yaml_files import gateway_files, istio_files
-from glidepath_ops.envoyconfig.mesh.virtual_services import (
-    ContinuedRoutes,
-    complete_virtual_services,
-)
 
 _SIDECAR = IstioTarget(context="sidecar", namespace="apps", selector={"app": "assistant"})
 _SERVICE = "llm.models.svc.cluster.local:8000"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from glidepath.config.comparison import ScoringSection, Task
 from scorer.scoring.answers.answer import Expectation, Extracted, FinishReason, Surface
+from scorer.scoring.compare.learned_parameters import LearnedParameters
 from scorer.scoring.compare.result import Comparison
 from scorer.scoring.compare.similarity.character_similarity import character_similarity, mark_unknown_script
 from scorer.scoring.compare.similarity.embedding_similarity import SAME_TEXT, Similarity, chunk_similarity
@@ -18,7 +19,6 @@ from scorer.scoring.compare.tasks.multiple_choices import MISSING_CHOICE, combin
 from scorer.scoring.compare.tasks.ranking import compare_rankings
 from scorer.scoring.compare.tasks.tool_calls import compare_tools
 from scorer.scoring.compare.text.parsed_document import Document
-from scorer.scoring.compare.workload_knowledge import WorkloadKnowledge
 from scorer.scoring.embed.engine_protocol import Vectors
 from scorer.scoring.embed.model_traits import SAME_SCALE, CosineMap
 
@@ -81,7 +81,7 @@ def compare(
     left: Extracted,
     right: Extracted,
     vectors: Mapping[str, Vectors],
-    known: WorkloadKnowledge | None = None,
+    known: LearnedParameters | None = None,
 ) -> Comparison | Unscorable:
     """Compare the baseline's answer (``left``) with the candidate's answer (``right``), with all their choices.
 
@@ -111,7 +111,7 @@ def _compare_choice(
     left: Extracted,
     right: Extracted,
     vectors: Mapping[str, Vectors],
-    known: WorkloadKnowledge | None,
+    known: LearnedParameters | None,
 ) -> Comparison:
     compares_texts = _compares_texts(kind, left, right)
     if kind == "classification":
@@ -187,7 +187,7 @@ def _documents(left: Extracted, right: Extracted) -> tuple[Document, Document]:
 
 
 def _compare_texts(
-    a: Document, b: Document, settings: ScoringSection, vectors: Mapping[str, Vectors], known: WorkloadKnowledge | None
+    a: Document, b: Document, settings: ScoringSection, vectors: Mapping[str, Vectors], known: LearnedParameters | None
 ) -> Comparison:
     similarity = text_similarity(a, b, vectors, known.cosine_map if known else SAME_SCALE)
     result = compare_text(a, b, settings, similarity, known)

@@ -12,7 +12,7 @@ from scorer.scoring.embed.engine_protocol import Span, Vectors
 from scorer.scoring.embed.model_directory import model_directory
 from scorer.scoring.embed.model_files import read_shape
 from scorer.scoring.embed.prebuilt_graph import graph_directory
-from scorer.scoring.embed.wordpieces import Ids, WordPieces, run_batches
+from scorer.scoring.embed.tokenize_and_batch import Ids, WordPieces, run_batches
 
 
 class OnnxEmbedder:

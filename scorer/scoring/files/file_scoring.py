@@ -16,7 +16,7 @@ from glidepath.pair_scores import Correctness, Preference
 from glidepath.printable_text import printable_json
 from glidepath.sides import Side
 from scorer.scoring.answers import CustomSurface, Expectation, Extracted, Unusable, expectation, extract
-from scorer.scoring.compare import Comparison, Unscorable, WorkloadKnowledge, compare, texts_to_embed
+from scorer.scoring.compare import Comparison, LearnedParameters, Unscorable, compare, texts_to_embed
 from scorer.scoring.compare.evaluator.evaluator_client import Evaluator
 from scorer.scoring.compare.evaluator.pairs_to_judge import to_judge
 from scorer.scoring.compare.evaluator.questions import AnswersToJudge
@@ -132,7 +132,7 @@ class FileScorer:
         texts = list(dict.fromkeys(t for one in extracted if isinstance(one, _ExtractedLine) for t in one.texts))
         vectors = dict(zip(texts, embed_texts(self.embedder, texts, self.cache), strict=True)) if texts else {}
         comparable = {i: one for i, one in enumerate(extracted) if isinstance(one, _ExtractedLine)}
-        known = WorkloadKnowledge(
+        known = LearnedParameters(
             weights=workload_weights(self.settings.calibration), cosine_map=traits_of(self.embedder).cosine_map
         )
         results = {

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from glidepath.config import Config
-from glidepath.counted_nouns import number_of
 from glidepath.outcome_summaries import Outcomes
+from glidepath.pluralization import number_of
 from scorer.steering.envoy.actuator import CountersReading
 from scorer.steering.envoy.envoy_counters import (
     NONE,
@@ -23,7 +23,8 @@ from scorer.steering.envoy.envoy_counters import (
     log_entries,
     stats_path,
 )
-from scorer.steering.workload.blindness import (
+from scorer.steering.workload.counter_guard import CounterGuardState
+from scorer.steering.workload.missing_outcomes import (
     MISSING_ENVOY_S,
     MISSING_S,
     NO_REPORT,
@@ -33,7 +34,6 @@ from scorer.steering.workload.blindness import (
     blind_after_s,
     blind_envoys,
 )
-from scorer.steering.workload.counter_guard import CounterGuardState
 
 PAUSED_S = 2.0  # after a longer pause of this process, readings and evidence are discarded as out of date
 NO_ADMIN = "envoy.admin names no Envoy whose own counters could be read"

@@ -22,8 +22,8 @@ from scorer.steering.leader.steer_metrics import SteerMetrics
 from scorer.steering.leader.takeover import take_over
 from scorer.steering.steering_interfaces import CapacityForecast, EvidenceKind
 from scorer.steering.store_protocol import News, SteeringStore
-from scorer.steering.workload.blindness import NO_REPORT, CounterReport
 from scorer.steering.workload.envoy_fleet import Readings
+from scorer.steering.workload.missing_outcomes import NO_REPORT, CounterReport
 from scorer.steering.workload.safe_mode import failed_state, safe_mode_tick
 from scorer.steering.workload.tick import Tick, tick
 from scorer.steering.workload.tick_context import TickContext

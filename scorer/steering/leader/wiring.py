@@ -20,15 +20,15 @@ from scorer.steering.envoy.joined_actuators import JoinedActuators
 from scorer.steering.envoy.rtds_actuator import RtdsActuator
 from scorer.steering.envoy.rtds_leases import LeaseService
 from scorer.steering.envoy.rtds_server import RtdsServer
-from scorer.steering.leader.arrived_entries import ArrivedEntries
 from scorer.steering.leader.capacity import CandidateLoads
 from scorer.steering.leader.continue_deliveries import ContinuedDeliveries
-from scorer.steering.leader.count_unseen_entries import UnseenEntries
+from scorer.steering.leader.count_unseen_log_entries import UnseenEntries
 from scorer.steering.leader.group_ownership import GroupOwnership
 from scorer.steering.leader.history_recorder import HistoryRecorder
 from scorer.steering.leader.keep_weighed_pairs import WeighedPairsKeeper
 from scorer.steering.leader.lease import Lease
 from scorer.steering.leader.outcome_watch import OutcomeWatch
+from scorer.steering.leader.received_log_entries import ArrivedEntries
 from scorer.steering.leader.redis_store import RedisSteeringStore
 from scorer.steering.leader.scheduled_probes import RedisProbeStore, ScheduledProbes
 from scorer.steering.leader.steer_loop import SteerLoop

@@ -15,10 +15,10 @@ import numpy as np
 from glidepath.config import Workload
 from glidepath.config.comparison import FREE_TEXT
 from glidepath.config.latency_quantiles import QUANTILES, Quantile
-from glidepath.counted_nouns import number_of
 from glidepath.duration_text import duration_text
 from glidepath.pair_scores import ScoredPair
 from glidepath.pairs import PairKind
+from glidepath.pluralization import number_of
 
 FEW = 50  # a proposal from fewer pairs is a guess, and its reasons then mention this
 _BLOCKS = 8

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from glidepath.counted_nouns import number_of
 from glidepath.duration_text import duration_text
+from glidepath.pluralization import number_of
 from glidepath.status_and_decisions import GateOutcome, Phase
 from scorer.steering.ramp.ramp_policy import RampPolicy
 from scorer.steering.ramp.states import RampState, transition

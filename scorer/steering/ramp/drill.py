@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from glidepath.counted_nouns import number_of
 from glidepath.errors import CommandRefusedError
+from glidepath.pluralization import number_of
 from glidepath.status_and_decisions import Command, Phase
 from scorer.steering.ramp.ramp_policy import DRILL_QUIET_MS, DRILL_RAISE_MS, MAX_DRILL_MS, RampPolicy
 from scorer.steering.ramp.states import RETREATING, Drill, DrillStage, IllegalTransitionError, RampState

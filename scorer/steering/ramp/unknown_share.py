@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from glidepath.counted_nouns import number_of
+from glidepath.pluralization import number_of
 from glidepath.status_and_decisions import Phase
 from scorer.steering.ramp.ramp_policy import RampPolicy
 from scorer.steering.ramp.states import RETREATING, RampState, transition

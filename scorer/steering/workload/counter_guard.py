@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from glidepath.status_and_decisions import GateOutcome, Verdict
 from scorer.steering.envoy.envoy_counters import NONE, SideCounts
 from scorer.steering.ramp.states import RampState
-from scorer.steering.workload.blindness import CounterReport
+from scorer.steering.workload.missing_outcomes import CounterReport
 
 GATE = "counter_guard"
 ALLOWED = 0.1  # a failure rate up to this is left to the ordinary gates, which judge it once outcomes arrive again

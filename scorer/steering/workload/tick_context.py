@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from glidepath.status_and_decisions import Verdict
 from scorer.steering.envoy.actuator import LeaseReading
 from scorer.steering.envoy.runtime_values import Retreat, RuntimeEntries, RuntimeValues
-from scorer.steering.workload.blindness import NO_REPORT, CounterReport
+from scorer.steering.workload.missing_outcomes import NO_REPORT, CounterReport
 from scorer.steering.workload.quota_outlook import NO_QUOTA, QuotaOutlook
 
 

@@ -12,12 +12,12 @@ from scorer.steering.ramp.states import RampState, initial
 from scorer.steering.ramp.tick_inputs import TickInputs
 from scorer.steering.steering_interfaces import StepEvidence
 from scorer.steering.store_protocol import no_cursors
-from scorer.steering.workload.blindness import SEEING, Blindness
 from scorer.steering.workload.clock_offsets import SourceClocks
 from scorer.steering.workload.failing_copies import CopiesBefore
 from scorer.steering.workload.failing_envoy import EnvoyWatch
 from scorer.steering.workload.flush_deduplication import SeenFlushes
 from scorer.steering.workload.lifetime_counts import Totals
+from scorer.steering.workload.missing_outcomes import SEEING, Blindness
 from scorer.steering.workload.other_configuration import NOTHING_OTHER, ServedWatch
 from scorer.steering.workload.quota_outlook import NO_QUOTA, QuotaOutlook
 from scorer.steering.workload.recent_load import LoadPerMinute, RecentLoad

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from glidepath.counted_nouns import number_of
 from glidepath.duration_text import duration_text
 from glidepath.movable_share import movable_share
+from glidepath.pluralization import number_of
 from glidepath.status_and_decisions import Phase, SideRefusal, WorkloadStatus
 from scorer.steering.ramp import shadow_share
 from scorer.steering.ramp.automatic_steps import obstacle, validation_obstacle

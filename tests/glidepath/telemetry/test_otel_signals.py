@@ -29,7 +29,7 @@ from glidepath.pairs import Answer, Ending, PairKind
 from glidepath.sides import Origin, Side
 from glidepath.telemetry import otel_signals
 from glidepath.telemetry.bounded_export import BoundedExport, QueueLimits
-from glidepath.telemetry.load import REPAIR, NoSignals, Signals, load_signals
+from glidepath.telemetry.load_telemetry import REPAIR, NoSignals, Signals, load_signals
 from glidepath.telemetry.otel_signals import OtelTracer
 from glidepath.telemetry.signals import CopyToTrace
 from tests.conftest import VALID

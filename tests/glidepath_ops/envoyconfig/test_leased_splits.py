@@ -14,7 +14,7 @@ from glidepath_ops.envoyconfig.bootstrap import render_bootstrap, runtime_layers
 from glidepath_ops.envoyconfig.commented_yaml import without_comments
 from glidepath_ops.envoyconfig.filters import CAPTURE
 from glidepath_ops.envoyconfig.insert_into_bootstrap import insert_glidepath
-from glidepath_ops.envoyconfig.route_marks import workload_of_route
+from glidepath_ops.envoyconfig.route_metadata import workload_of_route
 from glidepath_ops.envoyconfig.routes import workload_routes
 from glidepath_ops.envoyconfig.validation import check_splits, check_strict
 from tests.support import chat_config, quick_yaml

@@ -17,7 +17,7 @@ from bench.failing_parts import LIMIT, WELL_S, Part, measure, running_system
 from glidepath import runtime_keys
 from glidepath.redis_keys import ARRIVED_ENTRIES
 from glidepath.status_and_decisions import CommandKind, Decision
-from scorer.steering.leader.count_unseen_entries import STATS, produced_entries
+from scorer.steering.leader.count_unseen_log_entries import STATS, produced_entries
 from tests.support.waiting import eventually
 
 AFTER_S = 1.0  # seconds after the rollback, in which a client gets no further error

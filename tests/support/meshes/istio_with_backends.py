@@ -16,12 +16,12 @@ import yaml
 
 from glidepath.config import Config, parse_config
 from glidepath_ops.envoyconfig.commented_yaml import without_comments
-from glidepath_ops.envoyconfig.mesh.istio import CONTEXTS, Context, IstioTarget, istio_resources
-from glidepath_ops.envoyconfig.mesh.new_virtual_service import routes_of_service
-from glidepath_ops.envoyconfig.mesh.virtual_services import (
+from glidepath_ops.envoyconfig.mesh.continued_virtual_services import (
     ContinuedRoutes,
     complete_virtual_services,
 )
+from glidepath_ops.envoyconfig.mesh.istio import CONTEXTS, Context, IstioTarget, istio_resources
+from glidepath_ops.envoyconfig.mesh.new_virtual_service import routes_of_service
 from glidepath_ops.local.child_process import free_ports
 from tests.support.envoy_collector import Collector
 from tests.support.envoy_with_backends import CHAT, EnvoySetup

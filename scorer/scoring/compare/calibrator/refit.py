@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from glidepath.agreement_weights import FEATURE_SIGNS, AgreementWeights, FeatureWeight
+from scorer.scoring.compare.calibrator.classifier_metrics import auc
 from scorer.scoring.compare.calibrator.logistic_regression import Floats, Penalty, fit_logistic
 from scorer.scoring.compare.calibrator.measured_pairs import Examples
-from scorer.scoring.compare.calibrator.ranking_figures import auc
 
 # The strength of the prior. The two values were chosen on public labelled sets: on average, 5 labels do no harm, and 60
 # labels give most of the gain that many labels give (docs/proof/agreement.md).

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from glidepath.config.comparison import ScoringSection
 from scorer.scoring.compare.combine_signals import FoundDifferences, apply_noise_floor, combine
+from scorer.scoring.compare.learned_parameters import LearnedParameters
 from scorer.scoring.compare.noise_floor import NoiseFloor
 from scorer.scoring.compare.result import Comparison, Signal, ramp
 from scorer.scoring.compare.signals.changed_names import names
@@ -28,7 +29,6 @@ from scorer.scoring.compare.signals.operator_signs import operators
 from scorer.scoring.compare.signals.word_changes import negation, numbers, swapped_words, wording
 from scorer.scoring.compare.similarity.embedding_similarity import SAME_TEXT, Similarity
 from scorer.scoring.compare.text.parsed_document import Document, ends_alike
-from scorer.scoring.compare.workload_knowledge import WorkloadKnowledge
 
 # The signals. To add one, add its function here, and give its name a weight in glidepath/config/comparison.py.
 # Two good answers may differ in such a signal about content, so its relevance depends on the noise floor (ADR 0034).
@@ -69,14 +69,14 @@ def compare_text(
     right: Document,
     settings: ScoringSection,
     similarity: Similarity | None = None,
-    known: WorkloadKnowledge | None = None,
+    known: LearnedParameters | None = None,
 ) -> Comparison:
     """Compare two texts. ``similarity`` is required if ``needs_embedding`` returns True for the texts.
 
     If the texts are swapped, the agreement does not change, except that an omission by the candidate counts more than
     an addition. The flag of a defect in the baseline's text has the prefix ``baseline_``.
     """
-    known = known or WorkloadKnowledge()
+    known = known or LearnedParameters()
     found = found_differences(left, right, settings, similarity, known.floor)
     if isinstance(found, Comparison):
         return found

@@ -26,9 +26,9 @@ from scorer.scoring.answers import (
 )
 from scorer.scoring.compare import (
     UNKNOWN,
+    LearnedParameters,
     NoiseFloor,
     Unscorable,
-    WorkloadKnowledge,
     compare,
     resolve_task,
     texts_to_embed,
@@ -201,7 +201,7 @@ def _compare(
         extracted.baseline,
         extracted.candidate,
         vectors,
-        WorkloadKnowledge(floor or UNKNOWN, weights, traits_of(context.embedder).cosine_map),
+        LearnedParameters(floor or UNKNOWN, weights, traits_of(context.embedder).cosine_map),
     )
     if isinstance(result, Unscorable):
         return ScoringOutcome(unscored(pair, now_ms, result.reason, baseline, candidate))

@@ -10,7 +10,7 @@ import yaml
 from glidepath.config import Config, parse_config
 from glidepath.errors import InputError
 from glidepath_ops.envoyconfig.mesh.continued_http_routes import CompletedRoutes, RuleChoice, complete_http_routes
-from glidepath_ops.envoyconfig.mesh.reading_copies import CopyKind, refuse_unread
+from glidepath_ops.envoyconfig.mesh.copies_of_users_routes import CopyKind, refuse_unread
 from glidepath_ops.envoyconfig.yaml_insertion import remove
 from tests.support import quick_yaml
 

@@ -16,8 +16,12 @@ from glidepath.errors import ConfigError, InputError
 from glidepath.served_digest import served_digest
 from glidepath_ops.envoyconfig.check_by_envoy import check_with_envoy
 from glidepath_ops.envoyconfig.commented_yaml import to_yaml, without_comments
+from glidepath_ops.envoyconfig.mesh.continued_virtual_services import (
+    ContinuedRoutes,
+    SplitRoute,
+    complete_virtual_services,
+)
 from glidepath_ops.envoyconfig.mesh.istio import Context, IstioTarget, istio_pod, istio_resources
-from glidepath_ops.envoyconfig.mesh.virtual_services import ContinuedRoutes, SplitRoute, complete_virtual_services
 from glidepath_ops.envoyconfig.validation import check_splits, check_strict
 from tests.support import quick_yaml
 from tests.support.commands import run_cli

@@ -12,7 +12,7 @@ from glidepath.config import parse_config
 from glidepath.errors import DependencyError, UnreachableError
 from scorer.scoring.worker.score_loop import MAX_DELIVERIES, next_batch_size
 from scorer.scoring.worker.scoring_process.process_client import BatchFailedError
-from tests.support.loop_harness import LoopHarness, queue_entry
+from tests.support.in_memory_score_loop import LoopHarness, queue_entry
 from tests.support.memory_pair_queue import InstantScorer, MemoryPairQueue
 from tests.support.waiting import eventually
 

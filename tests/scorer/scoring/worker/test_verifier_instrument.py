@@ -18,7 +18,7 @@ from scorer.scoring.worker.scoring_process.score_batch import score_batch
 from tests.support.answer_pairs import noise_pair
 from tests.support.embedders import WordEmbedder
 from tests.support.evaluator_server import evaluator_server
-from tests.support.loop_harness import LoopHarness, queue_entry
+from tests.support.in_memory_score_loop import LoopHarness, queue_entry
 from tests.support.thread_scorer import ThreadScorer
 from tests.support.verifier_server import verifier_server
 from tests.support.waiting import eventually

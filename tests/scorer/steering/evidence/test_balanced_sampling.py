@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench import boundary_tables, latency_cases
+from bench import false_decision_tables, latency_cases
 from bench.simulated_runs import AT
 from glidepath.histogram import Histogram
 from scorer.steering.evidence.balanced_sampling import UNITS, SideBalance
@@ -25,11 +25,11 @@ SLOW = Histogram.of([10_000.0] * 25)
 @pytest.mark.parametrize(
     ("q", "drift"),
     [
-        (0.99, boundary_tables.UP_AND_SLOWER),
-        (0.95, boundary_tables.UP_AND_SLOWER),
-        (0.95, boundary_tables.DOWN_AND_SLOWER),
-        (0.5, boundary_tables.UP_AND_FASTER),
-        (0.95, boundary_tables.SLOWLY),
+        (0.99, false_decision_tables.UP_AND_SLOWER),
+        (0.95, false_decision_tables.UP_AND_SLOWER),
+        (0.95, false_decision_tables.DOWN_AND_SLOWER),
+        (0.5, false_decision_tables.UP_AND_FASTER),
+        (0.95, false_decision_tables.SLOWLY),
     ],
     ids=["p99 up and slower", "p95 up and slower", "p95 down and slower", "p50 up and faster", "p95 slowly"],
 )
@@ -46,10 +46,10 @@ def test_common_drift_and_a_changing_split_decide_nothing_in_ten_runs_at_the_bou
 @pytest.mark.parametrize(
     "drift",
     [
-        boundary_tables.UP_AND_SLOWER,
-        boundary_tables.UP_AND_FASTER,
-        boundary_tables.SLOWLY,
-        boundary_tables.DOWN_AND_SLOWER,
+        false_decision_tables.UP_AND_SLOWER,
+        false_decision_tables.UP_AND_FASTER,
+        false_decision_tables.SLOWLY,
+        false_decision_tables.DOWN_AND_SLOWER,
     ],
 )
 def test_an_equal_candidate_never_fails_because_of_common_drift(drift: latency_cases.Drift) -> None:
@@ -57,7 +57,7 @@ def test_an_equal_candidate_never_fails_because_of_common_drift(drift: latency_c
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("drift", [boundary_tables.DOWN_AND_SLOWER, boundary_tables.UP_AND_FASTER])
+@pytest.mark.parametrize("drift", [false_decision_tables.DOWN_AND_SLOWER, false_decision_tables.UP_AND_FASTER])
 def test_a_slower_candidate_fails_despite_drift_in_its_favour(drift: latency_cases.Drift) -> None:
     runs = latency_cases.latency_drift(10, 3, 1.6, 0.95, drift, n=8000)
     assert runs.fail_rate > 0.8

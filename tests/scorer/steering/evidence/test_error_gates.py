@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench import boundary_tables, error_cases, simulated_runs
+from bench import error_cases, false_decision_tables, simulated_runs
 from bench.simulated_runs import ALPHA, AT, upper_limit
 from scorer.steering.evidence.error_rate_tests import IncreaseTest, RateTest, RatioGuard, project
 from scorer.steering.evidence.gate_observations import RequestCounts, RequestsEnded
@@ -54,8 +54,8 @@ def test_a_block_of_the_increase_test_has_an_expectation_of_at_most_one_everywhe
     [
         (error_cases.steady(0.25, 0.015, 0.01), 0.005),
         (error_cases.steady(0.5, 0.25, 0.2), 0.05),
-        (boundary_tables.DRIFT, 0.005),
-        (boundary_tables.JUMPING, 0.005),
+        (false_decision_tables.DRIFT, 0.005),
+        (false_decision_tables.JUMPING, 0.005),
     ],
     ids=["rare", "frequent", "common drift and outage", "jumping split"],
 )
@@ -136,9 +136,9 @@ def test_a_flush_counts_as_its_requests_would_one_by_one_for_promotion() -> None
     "traffic",
     [
         error_cases.steady(0.25, 0.02, 0.01),
-        boundary_tables.FAST_JUMPING,
-        boundary_tables.outage(0.25, 0.5),
-        boundary_tables.outage(0.25, 1.0),
+        false_decision_tables.FAST_JUMPING,
+        false_decision_tables.outage(0.25, 0.5),
+        false_decision_tables.outage(0.25, 1.0),
     ],
     ids=["ratio at its limit", "jumping split", "half an outage of both", "an outage of both"],
 )
@@ -194,7 +194,7 @@ def test_a_shared_outage_rarely_fires_the_guard_where_the_baseline_has_enough_re
     share: float, most: float
 ) -> None:
     alpha = simulated_runs.DEFAULT_FAST_ALPHA
-    assert error_cases.fast_false_alarms(120, 8, boundary_tables.outage(share, 1.0), n=1400, alpha=alpha) <= most
+    assert error_cases.fast_false_alarms(120, 8, false_decision_tables.outage(share, 1.0), n=1400, alpha=alpha) <= most
 
 
 @pytest.mark.parametrize("share", [0.75, 0.9, 0.95])
@@ -217,7 +217,9 @@ def test_the_guard_waits_for_an_answer_of_the_baseline_until_the_tenth_bad_answe
 def test_with_fallback_a_shared_outage_never_fires_the_guard(share: float) -> None:
     alpha, runs = simulated_runs.DEFAULT_FAST_ALPHA, 25
     assert (
-        error_cases.fast_false_alarms(runs, 8, boundary_tables.outage(share, 1.0), n=1400, alpha=alpha, fallback=True)
+        error_cases.fast_false_alarms(
+            runs, 8, false_decision_tables.outage(share, 1.0), n=1400, alpha=alpha, fallback=True
+        )
         == 0
     )
 
@@ -228,7 +230,7 @@ def test_with_fallback_a_partial_shared_outage_fires_the_guard_less_often(share:
     alpha, runs = simulated_runs.DEFAULT_FAST_ALPHA, 50
     with_it, without = (
         error_cases.fast_false_alarms(
-            runs, 8, boundary_tables.outage(share, 0.6), n=1400, alpha=alpha, fallback=fallback
+            runs, 8, false_decision_tables.outage(share, 0.6), n=1400, alpha=alpha, fallback=fallback
         )
         for fallback in (True, False)
     )

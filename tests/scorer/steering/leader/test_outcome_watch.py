@@ -8,9 +8,9 @@ from glidepath.config import parse_config
 from glidepath.outcome_summaries import Outcomes, SideOutcomes
 from glidepath.sides import Origin, Side
 from scorer.steering.envoy.actuator import CountersReading
-from scorer.steering.leader.arrived_entries import entries_by_node
 from scorer.steering.leader.outcome_watch import PAUSED_S, OutcomeWatch, contains_outcomes
-from scorer.steering.workload.blindness import BLIND_S, MISSING_ENVOY_S, MISSING_S
+from scorer.steering.leader.received_log_entries import entries_by_node
+from scorer.steering.workload.missing_outcomes import BLIND_S, MISSING_ENVOY_S, MISSING_S
 from tests.support.chat_config import CHAT_CONFIG
 
 CONFIG = parse_config(CHAT_CONFIG + "\nenvoy: {admin: http://127.0.0.1:1}\n")

@@ -17,7 +17,7 @@ from scorer.steering.envoy.runtime_values import desired_values
 from scorer.steering.leader.retreat_watch import UNSTORED_S, RetreatWatch
 from scorer.steering.leader.retreats import Retreats
 from scorer.steering.leader.steer_metrics import SteerMetrics
-from scorer.steering.workload.blindness import Blindness, CounterReport
+from scorer.steering.workload.missing_outcomes import Blindness, CounterReport
 from tests.support.chat_config import CHAT_CONFIG
 from tests.support.steered_workload import SteeredWorkload
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from glidepath.status_and_decisions import Phase
 from scorer.steering.envoy.envoy_counters import NONE, SideCounts
-from scorer.steering.workload.blindness import NO_REPORT, CounterReport
 from scorer.steering.workload.counter_guard import ALPHA, FEWEST, CounterGuardState, counter_guard_verdict
+from scorer.steering.workload.missing_outcomes import NO_REPORT, CounterReport
 from tests.support.ramp_ticks import at
 
 COUNTS = st.builds(lambda n, f: SideCounts(n, min(n, f)), st.integers(0, 50), st.integers(0, 50))

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glidepath.agreement_weights import FEATURE_SIGNS, shipped_weights
+from scorer.scoring.compare.calibrator.classifier_metrics import auc
 from scorer.scoring.compare.calibrator.measured_pairs import Examples
-from scorer.scoring.compare.calibrator.ranking_figures import auc
 from scorer.scoring.compare.calibrator.refit import refit, validated
 
 NAMES = list(FEATURE_SIGNS)

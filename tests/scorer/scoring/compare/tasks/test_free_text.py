@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glidepath.config.comparison import ScoringSection
+from scorer.scoring.compare.learned_parameters import LearnedParameters
 from scorer.scoring.compare.noise_floor import NoiseFloor
 from scorer.scoring.compare.similarity.embedding_similarity import SAME_TEXT, Similarity
 from scorer.scoring.compare.tasks.free_text import PARTLY_COMPARED, compare_text, needs_embedding
 from scorer.scoring.compare.text.parsed_document import Document
-from scorer.scoring.compare.workload_knowledge import WorkloadKnowledge
 from tests.support.comparison_cases import SETTINGS, compare_texts
 
 CLOSE = Similarity(0.99, 0.98)  # a typical similarity of texts that differ in a word
@@ -71,7 +71,7 @@ def test_a_high_noise_floor_lowers_the_effect_of_a_signal_and_a_low_one_raises_i
     loud = sum((NoiseFloor().fold({"numbers": 1.0}, 0.8) for _ in range(40)), NoiseFloor())
     left, right = Document(TEXT), Document(changed)
     plain = compare_text(left, right, SETTINGS, CLOSE)
-    discounted = compare_text(left, right, SETTINGS, CLOSE, WorkloadKnowledge(loud))
+    discounted = compare_text(left, right, SETTINGS, CLOSE, LearnedParameters(loud))
     assert "numbers" not in discounted.flags
     assert discounted.agreement > plain.agreement
 
@@ -85,7 +85,7 @@ def test_a_high_noise_floor_lowers_the_effect_of_a_signal_and_a_low_one_raises_i
         + " Whatever follows has been phrased anew and goes on about wholly other matters."
     )
     unknown = compare_text(Document(half), Document(other), SETTINGS, CLOSE)
-    known = compare_text(Document(half), Document(other), SETTINGS, CLOSE, WorkloadKnowledge(quiet))
+    known = compare_text(Document(half), Document(other), SETTINGS, CLOSE, LearnedParameters(quiet))
     assert known.agreement <= unknown.agreement
 
 

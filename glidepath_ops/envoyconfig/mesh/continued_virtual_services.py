@@ -24,12 +24,12 @@ from glidepath_ops.envoyconfig.continued_routes import (
     refuse_unknown_header_rules,
 )
 from glidepath_ops.envoyconfig.header_rules import RoutedHeader
-from glidepath_ops.envoyconfig.mesh.http_route_entries import ends_after, header_rules
-from glidepath_ops.envoyconfig.mesh.istio_documents import Document, hashed_by_the_user, refuse_patches_by_name
+from glidepath_ops.envoyconfig.mesh.copies_of_users_routes import CopyKind, RouteCopy, copies_of, refuse_unread
 from glidepath_ops.envoyconfig.mesh.kubernetes_yaml import kubernetes_objects
-from glidepath_ops.envoyconfig.mesh.reading_copies import CopyKind, RouteCopy, copies_of, refuse_unread
-from glidepath_ops.envoyconfig.mesh.routes_for_copies import of_virtual_service
+from glidepath_ops.envoyconfig.mesh.shadow_route_rewrites import of_virtual_service
+from glidepath_ops.envoyconfig.mesh.users_istio_objects import Document, hashed_by_the_user, refuse_patches_by_name
 from glidepath_ops.envoyconfig.mesh.virtual_service_matches import NarrowMatch, covers, narrowed
+from glidepath_ops.envoyconfig.mesh.virtual_service_route_settings import ends_after, header_rules
 from glidepath_ops.envoyconfig.route_conditions import by_specificity
 from glidepath_ops.envoyconfig.yaml_insertion import Insertion, child, insert, items, remove, verbatim
 

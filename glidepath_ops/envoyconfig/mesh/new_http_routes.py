@@ -23,9 +23,9 @@ from glidepath_ops.envoyconfig.backend_adaptation import (
 )
 from glidepath_ops.envoyconfig.commented_yaml import Json
 from glidepath_ops.envoyconfig.envoy_api_builders import is_ip
+from glidepath_ops.envoyconfig.mesh.copies_of_users_routes import RouteCopy, copies_of_new_route
 from glidepath_ops.envoyconfig.mesh.gateway_xds_names import GeneratedRoutes
 from glidepath_ops.envoyconfig.mesh.kubernetes_objects import kubernetes_name, kubernetes_object
-from glidepath_ops.envoyconfig.mesh.reading_copies import RouteCopy, copies_of_new_route
 
 GATEWAY_VERSION = "gateway.networking.k8s.io/v1"
 ENVOY_VERSION = "gateway.envoyproxy.io/v1alpha1"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from glidepath.counted_nouns import number_of
+from glidepath.pluralization import number_of
 
 
 @pytest.mark.parametrize(("count", "text"), [(0, "0 Envoys"), (1, "1 Envoy"), (2, "2 Envoys")])

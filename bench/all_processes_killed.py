@@ -1,9 +1,9 @@
 """Measure the clients' errors when all of Glidepath's processes are killed and the candidate fails.
 
-``make bench-lost`` starts a real Envoy, extproc, scorer and Redis, and gives the candidate half of the requests. Then
-it kills extproc, the scorer and Redis, and lets the candidate fail in one way from this moment on. The arms differ in
-``if_lost`` (ADR 0290) and in the fallback. Clients send open-loop load. Each cell, which is an arm with a kind of
-failure, has its own processes.
+``make bench-all-processes-killed`` starts a real Envoy, extproc, scorer and Redis, and gives the candidate half of the
+requests. Then it kills extproc, the scorer and Redis, and lets the candidate fail in one way from this moment on. The
+arms differ in ``if_lost`` (ADR 0290) and in the fallback. Clients send open-loop load. Each cell, which is an arm with
+a kind of failure, has its own processes.
 
 An error is a status other than 200, or an answer that breaks off, stalls or contains an error message. The requests are
 back at the baseline when Envoy's runtime no longer has a lease of the split.

@@ -10,13 +10,13 @@ import yaml
 from glidepath.config import Config, parse_config
 from glidepath.errors import GlidepathError
 from glidepath_ops.envoyconfig.header_rules import RoutedHeader
-from glidepath_ops.envoyconfig.mesh.new_virtual_service import routes_of_service
-from glidepath_ops.envoyconfig.mesh.virtual_services import (
+from glidepath_ops.envoyconfig.mesh.continued_virtual_services import (
     RouteChoice,
     SplitRoute,
     complete_virtual_services,
     continued_by_name,
 )
+from glidepath_ops.envoyconfig.mesh.new_virtual_service import routes_of_service
 from glidepath_ops.envoyconfig.yaml_insertion import remove
 from tests.support import quick_yaml
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scorer.steering.envoy.envoy_counters import Answered
-from scorer.steering.workload.blindness import BLIND_S, SEEING, Blindness, LogArrivals, blind_envoys
+from scorer.steering.workload.missing_outcomes import BLIND_S, SEEING, Blindness, LogArrivals, blind_envoys
 
 
 def test_an_envoy_without_requests_is_never_blind() -> None:

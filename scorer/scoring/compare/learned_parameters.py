@@ -10,7 +10,7 @@ from scorer.scoring.embed.model_traits import SAME_SCALE, CosineMap
 
 
 @dataclass(frozen=True, slots=True)
-class WorkloadKnowledge:
+class LearnedParameters:
     """The inputs of a comparison in addition to the answers and the settings.
 
     ``floor``: how often the baseline's answers differ from each other. ``weights``: the weights of the agreement.

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scorer.steering.leader.count_unseen_entries import LAG_S, Increase, UnseenCount, produced_entries
+from scorer.steering.leader.count_unseen_log_entries import LAG_S, Increase, UnseenCount, produced_entries
 
 # For each second: entries that an Envoy produces, and how many of these are lost.
 SECONDS = st.lists(

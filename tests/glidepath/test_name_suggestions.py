@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from glidepath.suggestions import allowed_names, did_you_mean
+from glidepath.name_suggestions import allowed_names, did_you_mean
 
 
 def test_a_similar_name_is_suggested_and_others_are_not() -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from glidepath.config import Workload
 from glidepath.config.comparison import FREE_TEXT
-from glidepath.counted_nouns import number_of
+from glidepath.pluralization import number_of
 from glidepath.status_and_decisions import WorkloadStatus
 from scorer.scoring.compare.noise_floor import MIN_PAIRS
 
 
-def early_scores_note(workload: Workload, status: WorkloadStatus | None) -> str:
+def noise_floor_warning(workload: Workload, status: WorkloadStatus | None) -> str:
     """Return the warning, or "" if none is needed.
 
     None is needed if MIN_PAIRS noise pairs are scored, if no pair is scored, or if the answers are not free text (ADR

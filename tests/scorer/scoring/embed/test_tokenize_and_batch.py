@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scorer.scoring.embed.wordpieces import RUN_TOKENS, batches, run_batches
+from scorer.scoring.embed.tokenize_and_batch import RUN_TOKENS, batches, run_batches
 
 
 @given(st.lists(st.integers(1, 300), max_size=50), st.integers(1, 8))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from glidepath.config.ramp import Freeze
-from scorer.steering.planning.frozen_time import always_frozen, frozen_share, frozen_text
+from scorer.steering.planning.freeze_window_share import always_frozen, frozen_share, frozen_text
 
 MONDAY_MS = 1_796_601_600_000  # 2026-12-07 00:00 UTC
 

@@ -8,7 +8,7 @@ import pytest
 
 from glidepath.config import parse_config
 from glidepath_ops.envoyconfig.bootstrap import render_bootstrap
-from glidepath_ops.envoyconfig.strict_parsing import StrictParser
+from glidepath_ops.envoyconfig.envoy_message_parser import StrictParser
 from glidepath_ops.envoyconfig.validation import check_strict
 
 ROUTER = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"

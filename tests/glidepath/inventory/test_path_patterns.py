@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glidepath.inventory.paths import MOST_PATH, model_in_path, path_pattern
+from glidepath.inventory.path_patterns import MOST_PATH, model_in_path, path_pattern
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ from glidepath.config import Config, parse_config
 from glidepath_ops.envoyconfig.bootstrap import shadow_listener
 from glidepath_ops.envoyconfig.commented_yaml import without_comments
 from glidepath_ops.envoyconfig.mesh.continued_http_routes import complete_http_routes
+from glidepath_ops.envoyconfig.mesh.continued_virtual_services import complete_virtual_services
 from glidepath_ops.envoyconfig.mesh.envoy_gateway import GatewayRoutes, GatewayTarget, gateway_resources
 from glidepath_ops.envoyconfig.mesh.istio import IstioTarget, istio_resources
-from glidepath_ops.envoyconfig.mesh.virtual_services import complete_virtual_services
 
 HOST = "llm.models.svc.cluster.local"
 OUTBOUND, GENERATED = f"outbound|8000||{HOST}", "httproute/apps/vs/rule/1/backend/0"

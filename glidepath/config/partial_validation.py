@@ -19,7 +19,7 @@ from glidepath.config.error_messages import path_in_file
 from glidepath.config.root import Config
 from glidepath.config.section_fields import keys_at
 from glidepath.config.yaml_source import KeyPath, spelling
-from glidepath.suggestions import most_similar
+from glidepath.name_suggestions import most_similar
 
 MAX_ROUNDS = 20
 

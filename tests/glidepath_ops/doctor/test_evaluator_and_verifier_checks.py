@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from glidepath_ops.doctor.checks import examine_redis
+from glidepath_ops.doctor.evaluator_and_verifier_checks import examine_instruments
 from glidepath_ops.doctor.facts import RedisFacts, Severity
-from glidepath_ops.doctor.instrument_checks import examine_instruments
 
 
 @pytest.mark.parametrize(

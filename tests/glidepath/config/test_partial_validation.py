@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from glidepath.config.faulty_values import FAULTY, FaultyValueError, has_faults
+from glidepath.config.partial_validation import FAULTY, FaultyValueError, has_faults
 from glidepath.config.request_match import Match
 
 USES: list[Callable[[Any], object]] = [

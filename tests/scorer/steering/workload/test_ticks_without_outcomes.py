@@ -10,7 +10,7 @@ from glidepath.config import parse_config
 from glidepath.status_and_decisions import Command, CommandKind, Phase
 from scorer.steering.envoy.runtime_values import desired_values
 from scorer.steering.store_protocol import News
-from scorer.steering.workload.blindness import Blindness, CounterReport
+from scorer.steering.workload.missing_outcomes import Blindness, CounterReport
 from scorer.steering.workload.tick_context import TickContext
 from tests.support.chat_config import CHAT_CONFIG
 from tests.support.steered_workload import SteeredWorkload

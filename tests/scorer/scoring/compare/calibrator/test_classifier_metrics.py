@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scorer.scoring.compare.calibrator.ranking_figures import auc, calibration_error, caught
+from scorer.scoring.compare.calibrator.classifier_metrics import auc, calibration_error, caught
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.booleans()), min_size=2, max_size=30))
