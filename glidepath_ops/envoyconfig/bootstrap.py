@@ -19,6 +19,7 @@ from glidepath_ops.envoyconfig.envoy_api_builders import TYPE, address
 from glidepath_ops.envoyconfig.internal_hops import hop_extensions, hop_listeners
 from glidepath_ops.envoyconfig.routes import live_routes
 from glidepath_ops.envoyconfig.shadow_listener_routes import shadow_routes
+from glidepath_ops.envoyconfig.sticky_hash_policy import mutations_that_copy_headers
 from glidepath_ops.envoyconfig.weighted_split import start_weights
 
 DEFAULT_ADMIN = "127.0.0.1:9901"
@@ -216,7 +217,7 @@ def _live(config: Config) -> Json:
         # A client finds its own id in logs and pairs (ADR 0314).
         "preserve_external_request_id": True,
         "request_id_extension": {"typed_config": {"@type": _REQUEST_ID, "pack_trace_reason": False}},
-        "early_header_mutation_extensions": [filters.strip_tee_headers(filters.copied_sticky_headers(config))],
+        "early_header_mutation_extensions": [filters.strip_tee_headers(mutations_that_copy_headers(config))],
         "upgrade_configs": [{"upgrade_type": "websocket"}],  # never on a split: its requests are POSTs
         "http_filters": [*filters.route_filters(config), filters.router_filter()],
     }

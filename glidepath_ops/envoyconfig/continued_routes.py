@@ -32,7 +32,8 @@ from glidepath_ops.envoyconfig.route_conditions import by_specificity, match
 from glidepath_ops.envoyconfig.route_metadata import route_metadata
 from glidepath_ops.envoyconfig.route_overlap import METHOD, PATHS, Overlap, is_false, overlap
 from glidepath_ops.envoyconfig.routes import routes_of_workload
-from glidepath_ops.envoyconfig.weighted_split import buffer_limit, ends_after, hash_policy, weighted_clusters
+from glidepath_ops.envoyconfig.sticky_hash_policy import hash_policy, with_empty_value
+from glidepath_ops.envoyconfig.weighted_split import buffer_limit, ends_after, weighted_clusters
 
 # Fields of a RouteAction that decide what the backend gets, and which of its endpoints.
 _MAKES_REQUEST = (
@@ -88,26 +89,6 @@ def _own(config: Config, workload: str, users: UsersRoutes) -> list[AddedRoute]:
     routes: list[Json] = [without_comments(route) for route in routes_of_workload(config, workload, is_read=False)]
     both = (one for route in routes for one in with_empty_value(config, workload, route))
     return [AddedRoute(len(users.routes), workload, route, continues=False) for route in both]
-
-
-def with_empty_value(config: Config, workload: str, route: Json) -> list[Json]:
-    """Return two routes: the split without hashing for requests with an empty sticky header, then the split itself.
-
-    An empty value means no value, but Envoy would hash it. In the rendered listener, a filter prevents this by copying
-    the header. In a user's listener, the copied header could reach backends of the user's other routes. See ADR 0307.
-    """
-    sticky, action = config.workload(workload).assignment, route["route"]
-    split = action.get("weighted_clusters")
-    if split is None or sticky is None or sticky.header is None:
-        return [route]
-    without = {key: value for key, value in split.items() if key != "use_hash_policy"}
-    rest = {key: value for key, value in action.items() if key != "hash_policy"}
-    empty = {"name": sticky.header.lower(), "string_match": {"exact": ""}}
-    match = {**route["match"], "headers": [*(route["match"].get("headers") or []), empty]}
-    return [
-        {**route, "match": match, "route": {**rest, "weighted_clusters": without}},
-        {**route, "route": {**action, "hash_policy": [hash_policy(sticky)]}},
-    ]
 
 
 def _continued(config: Config, workload: str, users: UsersRoutes, index: int) -> AddedRoute:

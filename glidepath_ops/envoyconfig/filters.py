@@ -17,7 +17,8 @@ from glidepath_ops.envoyconfig.commented_yaml import Json, with_comment
 from glidepath_ops.envoyconfig.envoy_api_builders import TYPE, grpc_service, seconds, set_headers, typed
 from glidepath_ops.envoyconfig.envoy_versions import FILE_CONTENT, lacks
 from glidepath_ops.envoyconfig.observing_filters import caller_filters, caller_headers, observing_matcher
-from glidepath_ops.envoyconfig.request_reading import reading_filters, sticky_headers
+from glidepath_ops.envoyconfig.request_reading import reading_filters
+from glidepath_ops.envoyconfig.sticky_hash_policy import headers_from_bodies
 
 # These names cannot collide with a filter that the user already has; the type is in typed_config.
 EXT_PROC = "glidepath.ext_proc"
@@ -250,7 +251,7 @@ def _read_headers(config: Config) -> list[str]:
     sticky = (w.sticky.header.lower() for w in config.workloads.values() if w.sticky and w.sticky.header)
     opting_out = (rule.header for w in config.workloads.values() for rule in w.shadow.opt_out)
     hidden = {*envoy_names.CREDENTIAL_HEADERS, *credential_headers(config)}
-    found = dict.fromkeys((*read, *sticky, *sticky_headers(config), *opting_out))
+    found = dict.fromkeys((*read, *sticky, *headers_from_bodies(config), *opting_out))
     safe = [name for name in found if name not in hidden]
     return [*safe, *(name for name in caller_headers(config) if name not in safe)]
 
@@ -276,31 +277,17 @@ def router_filter() -> Json:
     return typed(ROUTER, "extensions.filters.http.router.v3.Router", suppress_envoy_headers=True)
 
 
-def strip_tee_headers(copied: Mapping[str, str] | None = None) -> Json:
+def strip_tee_headers(more: Sequence[Json] = ()) -> Json:
     """Return an early header mutation, which runs before routing and removes every header named ``x-glidepath-*``.
 
-    A client could otherwise forge the headers that mark copies. ``copied``: see ``copied_sticky_headers``.
+    A client could otherwise forge the headers that mark copies. ``more``: mutations that run after this one.
     """
     ours = {"key_matcher": {"prefix": "x-glidepath-", "ignore_case": True}}
-    copies = [
-        {"append": {"header": {"key": copy, "value": f"%REQ({name})%"}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}}
-        for copy, name in (copied or {}).items()
-    ]
     return typed(
         "envoy.http.early_header_mutation.header_mutation",
         "extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
-        mutations=[{"remove_on_match": ours}, *copies],
+        mutations=[{"remove_on_match": ours}, *more],
     )
-
-
-def copied_sticky_headers(config: Config) -> dict[str, str]:
-    """Return the headers that carry non-empty sticky values, each with the sticky header that it copies.
-
-    They exist only in the rendered listener, and no backend gets them.
-    """
-    found = (workload.assignment for workload in config.workloads.values())
-    names = dict.fromkeys(one.header.lower() for one in found if one is not None and one.header is not None)
-    return {envoy_names.copy_of_sticky_header(name): name for name in names}
 
 
 def access_log(config: Config, log_name: str) -> Json:

@@ -17,7 +17,7 @@ from glidepath.config.workload import Workload
 from glidepath_ops.envoyconfig import filters
 from glidepath_ops.envoyconfig.commented_yaml import Json, with_comment
 from glidepath_ops.envoyconfig.envoy_api_builders import HTTP_OPTIONS, TYPE, assignment, seconds, typed
-from glidepath_ops.envoyconfig.weighted_split import hash_policy
+from glidepath_ops.envoyconfig.sticky_hash_policy import hash_policy
 
 INTERNAL_LISTENERS = "envoy.bootstrap.internal_listener"
 _MOST = 2**32 - 1

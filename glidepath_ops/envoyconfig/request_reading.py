@@ -21,6 +21,7 @@ from glidepath.eligibility import BYTES_PER_TOKEN, FOREIGN_REASONING, OTHER_THAN
 from glidepath_ops.envoyconfig.backend_adaptation import quote
 from glidepath_ops.envoyconfig.commented_yaml import Json, with_comment
 from glidepath_ops.envoyconfig.envoy_api_builders import TYPE, typed
+from glidepath_ops.envoyconfig.sticky_hash_policy import headers_from_bodies
 
 READ_REQUEST = "glidepath.read_request"  # the filter, and the namespace of its settings in a reading route's metadata
 _LUA = "extensions.filters.http.lua.v3.Lua"
@@ -72,12 +73,6 @@ def _share_paths(one: Match, other: Match) -> bool:
     return any(f"{a}/".startswith(f"{b}/") for a, b in (prefixes, prefixes[::-1]))
 
 
-def sticky_headers(config: Config) -> dict[str, str]:
-    """Return the headers that carry sticky values of bodies, each with its key in the body; "" for the conversation."""
-    found = [one.assignment for one in config.workloads.values()]
-    return {sticky.request_header: sticky.body or "" for sticky in found if sticky is not None and sticky.from_body}
-
-
 def reading_filters(config: Config) -> list[Json]:
     """Return the filter that reads requests on the routes that ask for reading; [] if no workload needs reading."""
     if not reads_any(config):
@@ -89,7 +84,7 @@ def reading_filters(config: Config) -> list[Json]:
 
 
 def _source(config: Config) -> str:
-    headers = sticky_headers(config)
+    headers = headers_from_bodies(config)
     keys = ", ".join(f"[{quote(key)}] = true" for key in sorted({key for key in headers.values() if key}))
     sticky = ", ".join(f"[{quote(name)}] = {quote(key)}" for name, key in sorted(headers.items()))
     lines = [

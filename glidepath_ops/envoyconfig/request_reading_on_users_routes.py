@@ -31,12 +31,12 @@ from glidepath_ops.envoyconfig.request_reading import (
     route_is,
     split_conditions,
     stateful_conditions,
-    sticky_headers,
     streamed,
     unread_conditions,
     with_facts,
 )
 from glidepath_ops.envoyconfig.route_overlap import PATHS
+from glidepath_ops.envoyconfig.sticky_hash_policy import headers_from_bodies
 from glidepath_ops.envoyconfig.weighted_split import ends_after, with_limit
 
 _NO_ROUTE = "none"  # the name of the original for requests that no route of the user matches
@@ -103,7 +103,7 @@ def _to_baseline(action: Json) -> Json:
 
 def _second(config: Config, one: AddedRoute, route: Json, conditions: list[Json]) -> AddedRoute:
     """Return a route that requests take after they were read, with the given conditions."""
-    removed = [*(route.get("request_headers_to_remove") or []), *sticky_headers(config)]
+    removed = [*(route.get("request_headers_to_remove") or []), *headers_from_bodies(config)]
     made = {**route, "match": with_facts(route["match"], [route_is(_original(one)), *conditions])}
     if removed:
         made["request_headers_to_remove"] = removed

@@ -9,7 +9,6 @@ from glidepath.config.root import Config
 from glidepath_ops.envoyconfig.commented_yaml import Json, with_comment
 from glidepath_ops.envoyconfig.direct_responses import not_found, refused_methods
 from glidepath_ops.envoyconfig.filters import (
-    copied_sticky_headers,
     filters_of_route,
     filters_of_unsplit_route,
 )
@@ -25,7 +24,6 @@ from glidepath_ops.envoyconfig.request_reading import (
     reads_any,
     split_conditions,
     stateful_conditions,
-    sticky_headers,
     streamed,
     unread_conditions,
     with_facts,
@@ -40,6 +38,7 @@ from glidepath_ops.envoyconfig.route_conditions import (
 )
 from glidepath_ops.envoyconfig.route_metadata import route_metadata
 from glidepath_ops.envoyconfig.route_overlap import METHOD
+from glidepath_ops.envoyconfig.sticky_hash_policy import copied_headers, headers_from_bodies
 from glidepath_ops.envoyconfig.weighted_split import split_action, to_backend
 
 
@@ -143,7 +142,7 @@ def _common(config: Config) -> Json:
 
     Envoy needs the buffered body to change or to retry the request.
     """
-    removed = ["x-envoy-external-address", *sticky_headers(config), *copied_sticky_headers(config)]
+    removed = ["x-envoy-external-address", *headers_from_bodies(config), *copied_headers(config)]
     return {"request_headers_to_remove": removed, "request_body_buffer_limit": config.envoy.max_body}
 
 

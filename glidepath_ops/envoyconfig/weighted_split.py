@@ -1,11 +1,10 @@
-"""Renders the split of a workload: the weighted clusters, the hash policy, and the time limits."""
+"""Renders the split of a workload: the weighted clusters and the time limits."""
 
 from __future__ import annotations
 
 from glidepath import envoy_names, runtime_keys
 from glidepath.config.backends import Backend
 from glidepath.config.root import Config
-from glidepath.config.sticky_values import Sticky
 from glidepath_ops.envoyconfig.access_log_tags import mark_of_candidate, record_of_entry
 from glidepath_ops.envoyconfig.backend_adaptation import credential_headers, host_of, keeps_client_credential
 from glidepath_ops.envoyconfig.commented_yaml import Json, with_comment
@@ -13,6 +12,7 @@ from glidepath_ops.envoyconfig.direct_responses import instead_of_header
 from glidepath_ops.envoyconfig.envoy_api_builders import seconds
 from glidepath_ops.envoyconfig.fallback_retries import conditions_of_candidate, policy_of_route
 from glidepath_ops.envoyconfig.filters import bounds_of_candidate, headers_of_candidate
+from glidepath_ops.envoyconfig.sticky_hash_policy import hash_policy_without_empty_values
 
 ENVOYS_TIMEOUT = 15.0  # seconds for the whole answer if a route sets no timeout
 
@@ -45,7 +45,7 @@ def split_action(config: Config, name: str, timeout: float | None) -> Json:
     workload = config.workload(name)
     action: Json = {"weighted_clusters": weighted_clusters(config, name, timeout)}
     if workload.assignment is not None:
-        action["hash_policy"] = [_policy_without_empty_values(workload.assignment)]
+        action["hash_policy"] = [hash_policy_without_empty_values(workload.assignment)]
     limits = timeouts(config.backends[workload.candidate], config.backends[workload.baseline])
     return {**action, **limits, **policy_of_route(config, name)}
 
@@ -115,22 +115,6 @@ def ends_after(action: Json) -> float:
     """Return the time limit of a user's RouteAction for a whole answer, in seconds; 0: none."""
     timeout = action.get("timeout")
     return ENVOYS_TIMEOUT if timeout is None else float(str(timeout).removesuffix("s"))
-
-
-def hash_policy(sticky: Sticky) -> Json:
-    """Return the RouteAction.HashPolicy that keeps a user on one side."""
-    if sticky.request_header:
-        return {"header": {"header_name": sticky.request_header}}
-    if sticky.cookie is not None:
-        return {"cookie": {"name": sticky.cookie}}
-    return {"connection_properties": {"source_ip": True}}
-
-
-def _policy_without_empty_values(sticky: Sticky) -> Json:
-    """Return the hash policy for the rendered listener, which copies a sticky header if its value is not empty."""
-    if sticky.header is None:
-        return hash_policy(sticky)
-    return {"header": {"header_name": envoy_names.copy_of_sticky_header(sticky.header)}}
 
 
 def timeouts(*backends: Backend) -> Json:

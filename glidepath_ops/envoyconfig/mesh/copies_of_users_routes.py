@@ -37,10 +37,10 @@ from glidepath_ops.envoyconfig.request_reading import (
     route_is,
     split_conditions,
     stateful_conditions,
-    sticky_headers,
     streamed,
     unread_conditions,
 )
+from glidepath_ops.envoyconfig.sticky_hash_policy import headers_from_bodies
 
 
 class CopyKind(IntEnum):
@@ -245,7 +245,7 @@ def unsplit_settings(config: Config, copy: RouteCopy) -> Json:
 
 def removed_headers(config: Config, copy: RouteCopy) -> Json:
     """Return the settings that remove the headers with sticky values, so that no backend gets them."""
-    headers = list(sticky_headers(config)) if copy.is_read else []
+    headers = list(headers_from_bodies(config)) if copy.is_read else []
     return {"request_headers_to_remove": headers} if headers else {}
 
 

@@ -23,7 +23,8 @@ from glidepath_ops.envoyconfig.mesh.copies_of_users_routes import (
 from glidepath_ops.envoyconfig.mesh.gateway_xds_names import GeneratedRoutes
 from glidepath_ops.envoyconfig.route_metadata import route_metadata
 from glidepath_ops.envoyconfig.routes import workload_route
-from glidepath_ops.envoyconfig.weighted_split import buffer_limit, hash_policy, weighted_clusters
+from glidepath_ops.envoyconfig.sticky_hash_policy import hash_policy
+from glidepath_ops.envoyconfig.weighted_split import buffer_limit, weighted_clusters
 
 ROUTES = TYPE + "config.route.v3.RouteConfiguration"
 _REMOVED = "request_headers_to_remove"

@@ -54,7 +54,8 @@ from glidepath_ops.envoyconfig.mesh.extproc_sidecar import (
 from glidepath_ops.envoyconfig.mesh.kubernetes_objects import kubernetes_object
 from glidepath_ops.envoyconfig.mesh.mesh_clusters import pushed_clusters, rtds_cluster, uses_rtds
 from glidepath_ops.envoyconfig.route_metadata import route_metadata
-from glidepath_ops.envoyconfig.weighted_split import buffer_limit, hash_policy, weighted_clusters
+from glidepath_ops.envoyconfig.sticky_hash_policy import hash_policy
+from glidepath_ops.envoyconfig.weighted_split import buffer_limit, weighted_clusters
 
 Context = Literal["gateway", "sidecar"]
 CONTEXTS: Mapping[str, str] = {"gateway": "GATEWAY", "sidecar": "SIDECAR_OUTBOUND"}

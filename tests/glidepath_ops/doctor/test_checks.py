@@ -11,11 +11,11 @@ from glidepath.config import parse_config
 from glidepath.config.request_match import Match
 from glidepath_ops.doctor.checks import examine_envoy
 from glidepath_ops.doctor.facts import EnvoyFacts, Severity
-from glidepath_ops.envoyconfig.continued_routes import with_empty_value
 from glidepath_ops.envoyconfig.envoy_api_builders import HTTP_OPTIONS
 from glidepath_ops.envoyconfig.extensions import used_extensions
 from glidepath_ops.envoyconfig.filters import CAPTURE
 from glidepath_ops.envoyconfig.path_conditions import path_header
+from glidepath_ops.envoyconfig.sticky_hash_policy import with_empty_value
 from tests.support.envoy_facts import (
     AGGREGATE,
     CLUSTERS,
