@@ -21,7 +21,7 @@ from extproc.escaped_text import HIDDEN, Apply, rewrite_text
 from extproc.extproc_errors import NotRedactedError
 from extproc.json_tree import BodyTooComplexError
 from extproc.rewrite_body_strings import rewrite_body, rewrite_parts
-from glidepath.config.retention import RedactionSection
+from glidepath.config.redaction import RedactionSection
 
 TIME_LIMIT_S = 0.25  # for one pattern on one text
 BODY_LIMIT_S = 1.0

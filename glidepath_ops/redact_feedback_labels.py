@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from extproc.extproc_errors import NotRedactedError
 from extproc.redaction import MARK, Redactor
-from glidepath.config.retention import RedactionSection
+from glidepath.config.redaction import RedactionSection
 from glidepath.feedback import MAX_LABEL_CHARS, GivenFeedback
 
 

@@ -14,7 +14,8 @@ from glidepath.config.kubernetes import KubernetesSection
 from glidepath.config.notifications import Notification, RegistrySection
 from glidepath.config.prices import CostsSection
 from glidepath.config.processes import ExtprocSection, ScorerSection
-from glidepath.config.retention import RedactionSection, RetentionSection
+from glidepath.config.redaction import RedactionSection
+from glidepath.config.retention import RetentionSection
 from glidepath.config.section import Name, Section
 from glidepath.config.telemetry import OtelSection
 from glidepath.config.workload import Workload

@@ -20,7 +20,9 @@ from glidepath_ops.console import html
 from glidepath_ops.console.access import Visitor, person_name
 from glidepath_ops.console.action_effects import effect_of, label_of
 from glidepath_ops.console.api_models import CommandBody, parsed
-from glidepath_ops.console.context import Console, acting, confirming, json_body
+from glidepath_ops.console.authorized_endpoints import acting, confirming
+from glidepath_ops.console.json_request_body import json_body
+from glidepath_ops.console.running_console import Console
 
 WAIT_S = 8.0
 

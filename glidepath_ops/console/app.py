@@ -31,10 +31,10 @@ from glidepath_ops.console import (
     workload_page,
 )
 from glidepath_ops.console.access import Access
-from glidepath_ops.console.context import Console
 from glidepath_ops.console.live_updates import EVERY_S, LiveViews
 from glidepath_ops.console.metrics import ConsoleMetrics
 from glidepath_ops.console.pair_store import PairStore
+from glidepath_ops.console.running_console import Console
 from glidepath_ops.console.security_headers import SecurityHeaders
 
 log = structlog.get_logger()

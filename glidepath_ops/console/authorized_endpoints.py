@@ -1,55 +1,21 @@
-"""The parts that every page of the console needs, and the wrappers that decide who may see a page."""
+"""Wraps each page of the console in an endpoint that checks what a visitor may do, and that shows the page's errors."""
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any
 from urllib.parse import quote
 
-import structlog
 from redis.exceptions import RedisError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from glidepath.config import Config
 from glidepath.errors import CommandRefusedError, GlidepathError, UnknownWorkloadError, UnreachableError, error_text
-from glidepath.redisio import RedisClient
-from glidepath_ops.console import html
-from glidepath_ops.console.access import ACT_HEADER, COOKIE, Access, ArrivingRequest, Visitor, forged
-from glidepath_ops.console.live_updates import LiveViews
-from glidepath_ops.console.metrics import ConsoleMetrics
+from glidepath_ops.console.access import ACT_HEADER, COOKIE, ArrivingRequest, Visitor, forged
+from glidepath_ops.console.json_request_body import TooLargeError
+from glidepath_ops.console.running_console import Console
 
-MOST_BODY = 64 * 1024
 _ENDED = "your login has ended: reload the page and log in again"
-log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Console:
-    """The parts of a running console. ``demo``: whether it shows the traffic of `glidepath demo`."""
-
-    config: Config
-    redis: RedisClient
-    access: Access
-    live: LiveViews
-    metrics: ConsoleMetrics
-    demo: bool = False
-
-    def page(self, request: Request, template: str, visitor: Visitor, code: int = 200, **values: Any) -> Response:
-        """Return a page, with the values that every page shows: the visitor, and the visitor's rights."""
-        return html.page(template, code, **self.shared(request.url.path, visitor), **values)
-
-    def shared(self, path: str, visitor: Visitor) -> dict[str, Any]:
-        return {
-            "visitor": visitor,
-            "takes_token": self.access.takes_token,
-            "path": path,
-            "workloads": list(self.config.workloads),
-            "demo": self.demo,
-        }
 
 
 Handler = Callable[[Request, Visitor], Awaitable[Response]]
@@ -149,32 +115,6 @@ def confirming(console: Console, handler: Handler) -> Endpoint:
         return _problem(console, request, visitor, 403, f"this console changes nothing for you: {why}")
 
     return reading(console, checked)
-
-
-async def json_body(request: Request) -> dict[str, Any]:
-    """Return the request's JSON object. Raises BadRequestError for other bodies, TooLargeError above MOST_BODY."""
-    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
-        raise BadRequestError("the body must be JSON, with content-type: application/json")
-    data = bytearray()
-    async for chunk in request.stream():
-        data += chunk
-        if len(data) > MOST_BODY:
-            raise TooLargeError(f"the body is longer than {MOST_BODY} bytes")
-    try:
-        found = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise BadRequestError(f"the body is not JSON: {error_text(error)[:200]}") from error
-    if not isinstance(found, dict):
-        raise BadRequestError("the body must be a JSON object")
-    return found
-
-
-class BadRequestError(GlidepathError):
-    """The request does not have the expected form."""
-
-
-class TooLargeError(BadRequestError):
-    """The body of the request is too long."""
 
 
 def _status_of(error: Exception) -> tuple[int, str]:

@@ -19,7 +19,9 @@ from glidepath.errors import GlidepathError
 from glidepath.feedback import FeedbackMatch, GivenFeedback, parse_feedback
 from glidepath.feedback_intake import LATER_S, feedback_stores, store_of
 from glidepath_ops.console.access import Visitor
-from glidepath_ops.console.context import Console, json_body, receiving_feedback
+from glidepath_ops.console.authorized_endpoints import receiving_feedback
+from glidepath_ops.console.json_request_body import json_body
+from glidepath_ops.console.running_console import Console
 from glidepath_ops.redact_feedback_labels import LabelRedactor
 
 MOST_WAITING = 200  # requests that wait for extproc at once

@@ -11,9 +11,10 @@ from starlette.routing import Route
 from glidepath.errors import UnreachableError
 from glidepath_ops.console import html
 from glidepath_ops.console.access import Visitor
-from glidepath_ops.console.context import Console, reading
+from glidepath_ops.console.authorized_endpoints import reading
 from glidepath_ops.console.fleet_rows import fleet_rows
 from glidepath_ops.console.live_updates import Render, TooManyPagesError
+from glidepath_ops.console.running_console import Console
 from glidepath_ops.read_fleet_status import read_fleet
 
 

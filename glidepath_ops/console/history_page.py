@@ -10,7 +10,7 @@ from glidepath.clock import unix_ms
 from glidepath.errors import InputError
 from glidepath_ops.cli.steering_client import read_log
 from glidepath_ops.console.access import Visitor
-from glidepath_ops.console.context import Console, reading
+from glidepath_ops.console.authorized_endpoints import reading
 from glidepath_ops.console.history_series import (
     RANGES,
     Range,
@@ -20,6 +20,7 @@ from glidepath_ops.console.history_series import (
     marks,
     table_rows,
 )
+from glidepath_ops.console.running_console import Console
 from glidepath_ops.console.workload_page import MOST_DECISIONS, name_of
 from glidepath_ops.costs.cost_text import brief_line
 from glidepath_ops.costs.read_costs import read_level, read_money

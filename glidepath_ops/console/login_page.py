@@ -12,7 +12,8 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from glidepath_ops.console.access import COOKIE, SESSION_S, Visitor, person_name
-from glidepath_ops.console.context import Console, facts_of
+from glidepath_ops.console.authorized_endpoints import facts_of
+from glidepath_ops.console.running_console import Console
 
 WRONG_TOKEN_S = 0.5  # the answer to a wrong token is delayed by this time
 MOST_WAITING = 8  # wrong tokens at the same time; further ones are refused at once

@@ -12,9 +12,10 @@ from starlette.routing import Route
 from glidepath.feedback import FeedbackMatch
 from glidepath_ops.console.access import Visitor
 from glidepath_ops.console.api_models import CommandBody, FeedbackBody, LabelBody
-from glidepath_ops.console.context import Console, reading
+from glidepath_ops.console.authorized_endpoints import reading
 from glidepath_ops.console.history_series import RANGES
 from glidepath_ops.console.pair_query import LABELS, SORTS
+from glidepath_ops.console.running_console import Console
 
 _WORKLOAD = {"name": "workload", "in": "path", "required": True, "schema": {"type": "string"}}
 _ERROR = {"type": "object", "properties": {"error": {"type": "string"}}}

@@ -23,10 +23,12 @@ from glidepath_ops.cli.steering_client import read_status
 from glidepath_ops.console.access import Visitor
 from glidepath_ops.console.actions_page import actor_of
 from glidepath_ops.console.api_models import LabelBody, parsed
-from glidepath_ops.console.context import Console, acting, json_body, reading
+from glidepath_ops.console.authorized_endpoints import acting, reading
 from glidepath_ops.console.highlighted_differences import MOST_SHOWN, MarkedTexts, marked_texts, weight_of
+from glidepath_ops.console.json_request_body import json_body
 from glidepath_ops.console.pair_query import LABELS, PairQuery, query_of
 from glidepath_ops.console.pair_store import MOST_EXPORTED, MOST_LISTED, PairStore
+from glidepath_ops.console.running_console import Console
 from glidepath_ops.console.signal_meanings import meaning_of
 from glidepath_ops.console.workload_page import name_of, number_of_query
 from glidepath_ops.pairs.noise_floor_warning import noise_floor_warning

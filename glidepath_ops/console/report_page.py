@@ -12,7 +12,8 @@ from glidepath.clock import unix_ms
 from glidepath.config.units import parse_duration
 from glidepath.errors import InputError
 from glidepath_ops.console.access import Visitor
-from glidepath_ops.console.context import Console, reading
+from glidepath_ops.console.authorized_endpoints import reading
+from glidepath_ops.console.running_console import Console
 from glidepath_ops.report.gather_report_facts import gather_facts
 from glidepath_ops.report.report_facts import ReportFacts
 from glidepath_ops.report.to_html import to_html

@@ -17,10 +17,11 @@ from glidepath_ops.cli.steering_client import read_log
 from glidepath_ops.console import html
 from glidepath_ops.console.access import Visitor
 from glidepath_ops.console.action_effects import possible, requests_per_second
-from glidepath_ops.console.context import Console, reading
+from glidepath_ops.console.authorized_endpoints import reading
 from glidepath_ops.console.fleet_page import events
 from glidepath_ops.console.fleet_rows import fleet_rows
 from glidepath_ops.console.gate_chart import gate_chart
+from glidepath_ops.console.running_console import Console
 from glidepath_ops.read_fleet_status import FleetReading, read_fleet
 
 SHOWN_DECISIONS, MOST_DECISIONS = 50, 1000

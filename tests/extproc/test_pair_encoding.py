@@ -8,7 +8,7 @@ import structlog
 
 from extproc.pair_encoding import PairEncoder, RawPair
 from extproc.redaction import Redactor
-from glidepath.config.retention import RedactionSection
+from glidepath.config.redaction import RedactionSection
 from glidepath.pairs import Answer, Pair, PairKind
 from glidepath.protobuf_codec import decode_pair
 from glidepath.sides import Origin, Side

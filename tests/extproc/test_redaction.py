@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from extproc.extproc_errors import NotRedactedError
 from extproc.redaction import BUILTIN, Redactor
-from glidepath.config.retention import RedactionSection
+from glidepath.config.redaction import RedactionSection
 
 ALL = ("email", "phone", "card", "iban", "ipv4", "signed_url", "url_password", "api_key")
 EVERYTHING = Redactor(RedactionSection(builtin=ALL), time_limit=60)  # also on a busy machine

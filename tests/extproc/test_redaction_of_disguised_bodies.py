@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from extproc.amazon_event_frames import TYPE, divide, frame, is_frames
 from extproc.extproc_errors import NotRedactedError
 from extproc.redaction import MARK, Redactor
-from glidepath.config.retention import RedactionSection
+from glidepath.config.redaction import RedactionSection
 
 SECRET = "ann.lee@example.com"
 REDACTOR = Redactor(RedactionSection(builtin=("email",)))

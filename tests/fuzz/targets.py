@@ -42,7 +42,7 @@ from glidepath.call_classes import CallClass
 from glidepath.config import parse_config
 from glidepath.config.console import ConsoleSection
 from glidepath.config.inventory import InventorySection
-from glidepath.config.retention import RedactionSection
+from glidepath.config.redaction import RedactionSection
 from glidepath.config.urls_and_secrets import Secret
 from glidepath.errors import InputError
 from glidepath.failed_answers import failed_answer
@@ -70,9 +70,9 @@ from glidepath.stored_feedback import note_of
 from glidepath.token_usage import TokenUsage
 from glidepath_ops.console.access import Access
 from glidepath_ops.console.app import make_app
-from glidepath_ops.console.context import Console
 from glidepath_ops.console.live_updates import LiveViews
 from glidepath_ops.console.metrics import ConsoleMetrics
+from glidepath_ops.console.running_console import Console
 from glidepath_ops.inventory.log_lines import LogLines
 from scorer.scoring.answers import extract
 from scorer.scoring.compare.evaluator.evaluator_client import chat_text

@@ -11,7 +11,7 @@ import httpx
 
 from glidepath.config import Config, load_config
 from glidepath_ops.console.app import make_app, make_console
-from glidepath_ops.console.context import Console
+from glidepath_ops.console.running_console import Console
 
 TOKEN = "a-token-of-the-tests"
 HOST = "http://127.0.0.1:9480"

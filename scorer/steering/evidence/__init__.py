@@ -15,7 +15,8 @@ Create the evidence of a step with ``Evidence.fresh(workload, percent, now_ms)``
                                                  |
                       gate_set: passes each observation to the gates that subscribe to its type
                                                  |
-        which gates: gates_of_workload, gate_specs; their base: gate_base; the gates: *_gate(s), fast_guards
+        which gates: gates_of_workload, gate_specs; how they are built: gate_factories; their base: gate_base;
+        the gates: *_gate(s), fast_guards
                                                  |
         their tests: mixture; of rates: error_rate_tests, burst_tests; of means: betting; of quantiles:
         latency_ratio_test (latency_samples, dense_histogram, balanced_sampling); on pairs: paired_*_test

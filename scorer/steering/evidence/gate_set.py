@@ -5,19 +5,13 @@ The module uses no clock and no I/O.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from glidepath.config import Workload
-from glidepath.config.latency_quantiles import QUANTILES
 from glidepath.status_and_decisions import Verdict
-from scorer.steering.evidence.clients_leave_gate import ClientsLeaveGate
-from scorer.steering.evidence.correctness_gate import CorrectnessGate
-from scorer.steering.evidence.defects_gate import DefectsGate
-from scorer.steering.evidence.envoy_failures_gate import EnvoyFailuresGate
-from scorer.steering.evidence.error_gates import IncreaseGate, RateGate
-from scorer.steering.evidence.fast_guards import FastGate, UnreachableGate
-from scorer.steering.evidence.feedback_gate import FeedbackGate
+from scorer.steering.evidence.fast_guards import FastGate
 from scorer.steering.evidence.gate_base import Gate, Handler, StepRequests
+from scorer.steering.evidence.gate_factories import GateInputs, build_gates, compares_copies, fast_guard
 from scorer.steering.evidence.gate_observations import (
     NO_COPIES,
     NO_REQUESTS,
@@ -31,18 +25,11 @@ from scorer.steering.evidence.gate_observations import (
     RequestCounts,
     RequestsEnded,
 )
-from scorer.steering.evidence.gate_specs import GateKind, GateSpec
 from scorer.steering.evidence.gates_of_workload import specs_of
-from scorer.steering.evidence.latency_gates import LatencyGate
 from scorer.steering.evidence.latency_samples import LatencySignal
-from scorer.steering.evidence.pair_gates import PairGate, pair_gate
-from scorer.steering.evidence.paired_evidence import PairedErrors, PairedLatency
-from scorer.steering.evidence.paired_gate import GROSS_INCREASE, GROSS_RATIO, PairedGate, gross_spec
-from scorer.steering.evidence.preference_gate import PreferenceGate
+from scorer.steering.evidence.pair_gates import PairGate
 from scorer.steering.evidence.rate_change import NO_FAILURE_COUNTS, FailureCounts
 from scorer.steering.evidence.recent_rates import CandidateShare
-from scorer.steering.evidence.sameness_gates import SamenessGate, SamenessMarginGate
-from scorer.steering.evidence.split_gate import SplitGate
 from scorer.steering.evidence.state_codec import Stored
 from scorer.steering.evidence.verdicts import decides_as, verdict_of
 
@@ -92,36 +79,38 @@ class GateSet(Stored):
         - ``copies``: whether the results of copies of one request at both sides can be known
         - ``before``: the requests before the step, and how many of them Envoy itself failed
         """
-        self.before = before
         self.step = StepRequests()
         self._warm_up = warm_up
         self.signals = {}
         for name in ("total", "ttft", "headers"):
             self.signal(name)
-        self.gates = {}
         self._last: dict[str, Verdict] = {}
         self._block_began = self._bursts_began = NO_REQUESTS
         self._copies_began, self._by_copies_began = NO_COPIES, None
         worth = _WORTH_UNKNOWN if percent is None else _WORTH if workload.assigned_at_random else _WORTH_STICKY
         limit = workload.gates.errors.max_rate if workload.gates.errors else None
-        self.sides_differ = not workload.assigned_at_random or percent == 0  # systematically, not only by chance
+        sides_differ = not workload.assigned_at_random or percent == 0  # systematically, not only by chance
         # At 100 %, the baseline's errors are already those of its copies of the candidate's requests.
-        self.other_users = self.sides_differ and 0 < (percent or 0.0) < 100
-        self.compares_copies = copies and compares_copies(workload, percent)
-        self.floor = max(CATASTROPHE_FLOOR, limit or 0.0)
-        self.prior = CandidateShare.from_prior(prior_share, worth)
-        self.prior_of_clients = CandidateShare.from_prior((percent or 0.0) / 100, worth)  # without copies
-        for spec in specs_of(workload, percent, error_kinds=error_kinds):
-            self.gates[spec.name] = _FACTORIES[spec.kind](spec, self)
+        self._other_users = sides_differ and 0 < (percent or 0.0) < 100
+        inputs = GateInputs(
+            step=self.step,
+            signal=self.signal,
+            floor=max(CATASTROPHE_FLOOR, limit or 0.0),
+            prior=CandidateShare.from_prior(prior_share, worth),
+            prior_of_clients=CandidateShare.from_prior((percent or 0.0) / 100, worth),  # without copies
+            before=before,
+            sides_differ=sides_differ,
+            other_users=self._other_users,
+            compares_copies=copies and compares_copies(workload, percent),
+        )
+        self.gates = build_gates(specs_of(workload, percent, error_kinds=error_kinds), inputs)
         self._pair_gates = [gate for gate in self.gates.values() if isinstance(gate, PairGate)]
         self._handlers = self._subscriptions()
 
     @property
     def fast(self) -> FastGate:
         """The fast guard ``errors_fast``. Every gate set has it."""
-        gate = self.gates["errors_fast"]
-        assert isinstance(gate, FastGate)  # noqa: S101 - for the type checker
-        return gate
+        return fast_guard(self.gates)
 
     def candidate_resumes(self, at_ms: int) -> None:
         """Leave out the candidate's next answers, because it has been idle until ``at_ms``."""
@@ -151,7 +140,7 @@ class GateSet(Stored):
         self.step.total += ended.counts
         if ended.in_bursts is not NO_REQUESTS:
             self.step.in_bursts += ended.in_bursts
-        if self.other_users:
+        if self._other_users:
             self.step.learn_rates(ended)
 
     def close_block(self) -> bool:
@@ -196,63 +185,3 @@ class GateSet(Stored):
     def decide_as(self, verdicts: Sequence[Verdict]) -> bool:
         """Return whether every gate would still decide as in ``verdicts``, which must belong to the same gates."""
         return all(map(decides_as, self.gates.values(), verdicts))
-
-
-def _latency_gate(spec: GateSpec, gates: GateSet) -> Gate:
-    if spec.quantile is None:
-        raise ValueError(f"{spec.name}: a latency gate needs a quantile")
-    q, signal = QUANTILES[spec.quantile], gates.signal(spec.signal)
-    share = 0.5 if spec.signal == "per_token" else gates.prior.value  # pairs have an answer of each side
-    live = LatencyGate(spec, q, signal, share)
-    if not gates.compares_copies:
-        return live
-    gross = None
-    if gates.sides_differ:
-        gross = LatencyGate(gross_spec(spec, spec.limit * GROSS_RATIO), q, signal, share, shown=False)
-    return PairedGate(spec, PairedLatency(spec, q, signal), live, gross)
-
-
-def _increase_gate(spec: GateSpec, gates: GateSet) -> Gate:
-    live = IncreaseGate(spec, gates.step, other_users=gates.other_users)
-    if not gates.compares_copies:
-        return live
-    gross, wide = None, gross_spec(spec, spec.limit + GROSS_INCREASE)
-    if gates.sides_differ:
-        gross = IncreaseGate(wide, gates.step, other_users=gates.other_users)
-    return PairedGate(spec, PairedErrors(spec), live, gross)
-
-
-def compares_copies(workload: Workload, percent: float | None) -> bool:
-    """Return whether requests are copied to both sides at the step with the candidate's share ``percent``.
-
-    Only a part of the requests that the baseline serves is copied to both sides (``shadow.same_side``).
-    """
-    shadow = workload.shadow
-    return shadow.same_side > 0 and shadow.sample > 0 and (percent is None or percent < 100)
-
-
-# How a gate of each kind is built. The fast guard must come before the unreachable guard, which uses its state.
-_FACTORIES: dict[GateKind, Callable[[GateSpec, GateSet], Gate]] = {
-    GateKind.SAMENESS: lambda spec, gates: SamenessGate(spec),
-    GateKind.SAMENESS_MARGIN: lambda spec, gates: SamenessMarginGate(spec),
-    GateKind.DEFECTS: lambda spec, gates: DefectsGate(spec),
-    GateKind.PREFERENCE: lambda spec, gates: PreferenceGate(spec),
-    GateKind.CORRECTNESS: lambda spec, gates: CorrectnessGate(spec),
-    GateKind.EXACTNESS: lambda spec, gates: pair_gate(spec),
-    GateKind.FEEDBACK: lambda spec, gates: FeedbackGate(spec),
-    GateKind.CLASS_RECALL: lambda spec, gates: pair_gate(spec),
-    GateKind.CLASS_PRECISION: lambda spec, gates: pair_gate(spec),
-    GateKind.FACT: lambda spec, gates: pair_gate(spec),
-    GateKind.ERROR_INCREASE: _increase_gate,
-    GateKind.ERROR_RATE: lambda spec, gates: RateGate(spec, gates.step),
-    GateKind.ERRORS_FAST: lambda spec, gates: FastGate(
-        spec, gates.step, gates.floor, gates.prior, other_users=gates.other_users
-    ),
-    GateKind.CANDIDATE_DOWN: lambda spec, gates: UnreachableGate(spec, gates.step, gates.fast),
-    GateKind.CLIENTS_LEAVE: lambda spec, gates: ClientsLeaveGate(
-        spec, gates.floor, gates.prior, sides_differ=gates.sides_differ
-    ),
-    GateKind.ENVOY_FAILURES: lambda spec, gates: EnvoyFailuresGate(spec, gates.prior_of_clients, gates.before),
-    GateKind.LATENCY: _latency_gate,
-    GateKind.SPLIT: lambda spec, gates: SplitGate(spec),
-}

@@ -15,7 +15,7 @@ from glidepath.config.latency_quantiles import QUANTILES, Quantile
 from scorer.steering.evidence.betting import MeanTest, score_of_difference
 from scorer.steering.evidence.dense_histogram import SIZE, DenseHistogram, slot_of
 from scorer.steering.evidence.error_rate_tests import IncreaseTest, RateTest
-from scorer.steering.evidence.gate_set import compares_copies
+from scorer.steering.evidence.gate_factories import compares_copies
 from scorer.steering.evidence.gate_specs import GateKind, GateSpec
 from scorer.steering.evidence.gates_of_workload import specs_of
 from scorer.steering.evidence.latency_ratio_test import LatencyTest

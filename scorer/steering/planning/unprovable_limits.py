@@ -11,6 +11,7 @@ from glidepath.config.gates import LatencyGateConfig
 from glidepath.status_and_decisions import GateAction
 from scorer.steering.evidence.gate_specs import GateKind, GateSpec
 from scorer.steering.evidence.gates_of_workload import compares_quality, judges_answers, latency_name, specs_of
+from scorer.steering.planning.mixed_embedding_vectors import mixed_vectors
 
 # The range of the gates' own tests (scorer/steering/evidence/error_gates.py).
 LEAST_RATE, MOST_RATE, MOST_INCREASE = 1e-6, 1 - 1e-6, 0.98
@@ -45,20 +46,6 @@ def undecidable_in_config(config: Config, name: str) -> tuple[str, ...]:
         return found
     lack = f"capacity: backends.{candidate} has no capacity section to read, so no step is ever taken; add one"
     return (*found, lack)
-
-
-def mixed_vectors(workload: Workload) -> tuple[str, ...]:
-    """Return the reasons why an index could get vectors of both sides, which must not be mixed. See ADR 0315."""
-    if workload.task != "embeddings":
-        return ()
-    found = []
-    if workload.fallback:
-        found.append("fallback: a rescue puts the baseline's vector among the candidate's; set fallback: false")
-    split = [step for step in workload.ramp.steps if step < 100]
-    if split:
-        steps = ", ".join(f"{step:g} %" for step in split)
-        found.append(f"ramp.steps: at {steps}, one index gets vectors of two models; leave steps out, or set [100]")
-    return tuple(found)
 
 
 def unprovable(workload: Workload, spec: GateSpec) -> str:

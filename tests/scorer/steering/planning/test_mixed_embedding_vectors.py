@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from glidepath.config import parse_config
-from scorer.steering.planning.unprovable_limits import mixed_vectors, undecidable_in_config
+from scorer.steering.planning.mixed_embedding_vectors import mixed_vectors
+from scorer.steering.planning.unprovable_limits import undecidable_in_config
 
 
 def config(more: str) -> str:
