@@ -24,7 +24,7 @@ from scorer.scoring.compare.evaluator.judge_addressing import addresses_judge
 from scorer.scoring.compare.evaluator.questions import AnswersToJudge
 from tests.support.evaluator_server import EvaluatorServer, evaluator_server
 
-DATA = Path(__file__).parents[4] / "data" / "judge_pleasing"
+DATA = Path(__file__).parents[4] / "data" / "judge_addressing"
 HONEST = "A short and right answer to the request."
 SETTINGS = EvaluatorSection(url="http://127.0.0.1:1", model="judge", rubric="Prefer politeness.")
 
