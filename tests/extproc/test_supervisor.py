@@ -12,7 +12,7 @@ from pathlib import Path
 import grpc
 import pytest
 
-from extproc.supervisor import with_workers
+from extproc.supervisor import with_workers, yield_to_envoy
 from glidepath.config import load_config
 from glidepath_ops.local.child_process import Child, answers, free_ports
 from tests.support.extproc_rpc import exchange, stream
@@ -78,9 +78,18 @@ def test_workers_end_when_their_supervisor_is_killed(tmp_path: Path) -> None:
     supervisor = Child("extproc", [*COMMAND, "-c", str(file), "--workers", "2"], tmp_path / "log")
     supervisor.wait_until(lambda: serving(file, 2))
     workers = children(supervisor.pid)
-    assert [os.getpriority(os.PRIO_PROCESS, pid) for pid in workers] == [10, 10]
+    assert [os.getpriority(os.PRIO_PROCESS, pid) for pid in workers] == [max(10, os.nice(0))] * 2
     supervisor.kill()
     wait(lambda: not any(is_running(pid) for pid in workers))
+
+
+@pytest.mark.parametrize(("before", "after"), [(0, 10), (9, 10), (10, 10), (19, 19)])
+def test_extproc_has_a_lower_priority_than_envoy(monkeypatch: pytest.MonkeyPatch, before: int, after: int) -> None:
+    niceness = [before]
+    monkeypatch.setattr(os, "getpriority", lambda kind, pid: niceness[-1])
+    monkeypatch.setattr(os, "setpriority", lambda kind, pid, value: niceness.append(value))
+    yield_to_envoy()
+    assert niceness[-1] == after
 
 
 @pytest.mark.parametrize("first", [signal.SIGTERM, signal.SIGHUP])

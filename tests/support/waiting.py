@@ -7,6 +7,8 @@ import inspect
 import time
 from collections.abc import Awaitable, Callable
 
+SHARE = 0.1  # a pause lasts at most this share of the time waited so far, so that polling takes little of a processor
+LONGEST_PAUSE_S = 0.1
 CALL_S = 150.0  # most seconds of one call of a condition; a command that it runs has 60
 
 
@@ -20,7 +22,7 @@ async def eventually(
     The default is long because a busy machine may be twenty times as slow. Set a shorter time only if a wrong
     implementation would meet the condition too, but later.
     """
-    began, pause = time.monotonic(), 0.001
+    began = time.monotonic()
     while True:
         held = condition()
         if inspect.isawaitable(held):
@@ -29,8 +31,7 @@ async def eventually(
         if held:
             return took
         assert took < within, f"not within {within:g} s: {_words(what, condition)}"
-        await asyncio.sleep(pause)
-        pause = min(2 * pause, 0.02)
+        await asyncio.sleep(min(LONGEST_PAUSE_S, max(0.001, SHARE * took)))
 
 
 async def _answered(call: Awaitable[bool], condition: Callable[[], object]) -> bool:
