@@ -78,7 +78,7 @@ def test_an_interrupted_demo_leaves_no_process(tmp_path: Path, number: signal.Si
         children = descendants(demo.pid)
         assert len(children) >= 6  # Redis, Envoy, extproc, scorer and two backends
         demo.signal(number)
-        demo.process.wait(30)
+        demo.process.wait(60)
         deadline = time.monotonic() + 15
         while any(is_running(pid) for pid in children):
             assert time.monotonic() < deadline, demo.tail()

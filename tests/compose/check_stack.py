@@ -86,7 +86,7 @@ class Session:
 
     def logs(self) -> str:
         command = ("docker", "compose", "--profile", "load", "logs", "--no-color", "--tail", "20")
-        return subprocess.run(command, cwd=ROOT, env=self.env, capture_output=True, text=True, timeout=30).stdout
+        return subprocess.run(command, cwd=ROOT, env=self.env, capture_output=True, text=True, timeout=60).stdout
 
     def status(self) -> dict[str, Any]:
         output = self.run("docker", "compose", "exec", "scorer", "glidepath", "status", "--json")

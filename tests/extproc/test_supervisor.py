@@ -94,7 +94,7 @@ def test_extproc_has_a_lower_priority_than_envoy(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize("first", [signal.SIGTERM, signal.SIGHUP])
 async def test_the_first_signal_drains_and_the_second_exits(tmp_path: Path, first: signal.Signals) -> None:
-    file, _ = write_config(tmp_path, drain="60s")
+    file, _ = write_config(tmp_path, drain="90s")
     child = Child("extproc", [*COMMAND, "-c", str(file)], tmp_path / "log")
     child.wait_until(lambda: serving(file, 1))
     async with grpc.aio.insecure_channel(f"unix:{tmp_path}/ep.sock") as channel:
@@ -103,7 +103,7 @@ async def test_the_first_signal_drains_and_the_second_exits(tmp_path: Path, firs
         wait(lambda: not (tmp_path / "ep.sock").exists())
         assert child.alive
         child.signal(signal.SIGTERM)
-        assert child.process.wait(30) == 1  # the drain would last 60 s
+        assert child.process.wait(60) == 1  # the drain would last 90 s
 
 
 @pytest.mark.parametrize(("name", "workers"), [("ep.sock", "1"), ("ep.sock.1", "2")])
@@ -111,7 +111,7 @@ def test_a_configuration_error_is_one_line_and_exit_status_2(tmp_path: Path, nam
     (tmp_path / name).write_text("no socket")
     file, _ = write_config(tmp_path)
     child = Child("extproc", [*COMMAND, "-c", str(file), "--workers", workers], tmp_path / "log")
-    assert child.process.wait(20) == 2
+    assert child.process.wait(60) == 2
     line = next(line for line in child.tail(100).splitlines() if line.startswith("glidepath:"))
     assert "is not a socket" in line
     assert "Traceback" not in child.tail(100)

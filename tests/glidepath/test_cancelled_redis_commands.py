@@ -70,7 +70,7 @@ async def test_commands_of_a_clean_up_after_a_cancellation_are_executed(redis_ur
         task = asyncio.create_task(leave())
         await waiting.wait()
         task.cancel()
-        await asyncio.wait({task}, timeout=10)
+        await asyncio.wait({task}, timeout=60)
         assert await client.mget("first", "second") == [b"1", b"2"]
 
 
@@ -98,7 +98,7 @@ async def test_no_cancellation_is_lost_at_a_real_redis(command: str, redis_url: 
             task = asyncio.create_task(endless())
             await asyncio.sleep(rng.uniform(0.001, 0.005))
             task.cancel()
-            done, _ = await asyncio.wait({task}, timeout=10)
+            done, _ = await asyncio.wait({task}, timeout=60)
             if not done:
                 task.cancel()
             assert done

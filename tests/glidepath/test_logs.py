@@ -50,7 +50,7 @@ lines.msg("lost")
 resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 lines.msg("kept")
 """
-    subprocess.run([sys.executable, "-c", program], check=True, timeout=30)
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
     part, lost, kept = path.read_text().splitlines()
     assert (part, json.loads(lost)["lines"], kept) == ("0123456789", 2, "kept")
 
@@ -63,4 +63,4 @@ def test_a_process_without_a_usable_standard_error_goes_on(standard_error: str) 
         "structlog.get_logger().warning('some_event'); print('went on')"
     )
     command = f'{sys.executable} -c "{program}" {standard_error}'
-    assert subprocess.check_output(command, shell=True, text=True, timeout=30) == "went on\n"
+    assert subprocess.check_output(command, shell=True, text=True, timeout=60) == "went on\n"

@@ -23,5 +23,5 @@ backends: {{cloud: {{url: "http://127.0.0.1:1"}}, onprem: {{url: "http://127.0.0
 workloads: {{chat: {{match: {{path: /v1/chat/completions}}, baseline: cloud, candidate: onprem}}}}
 """)
     with socket.create_server(("127.0.0.1", taken)), pytest.raises(UnreachableError, match=r"scorer\.metrics"):
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await ScorerService(config).run(asyncio.Event())

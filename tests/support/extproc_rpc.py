@@ -47,7 +47,7 @@ async def running_worker(config: Config) -> AsyncIterator[tuple[ExtprocWorker, g
     async with asyncio.TaskGroup() as tasks:
         task = tasks.create_task(worker.run())
         async with grpc.aio.insecure_channel(config.extproc.addresses[0]) as channel:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 await channel.channel_ready()
             try:
                 yield worker, channel
@@ -109,7 +109,7 @@ async def stream(
         await call.write(message)
     if half_close:
         await call.done_writing()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         assert await call.read() is grpc.aio.EOF
         return await call.code()
 

@@ -109,7 +109,7 @@ class Processes:
         share = round(percent * 100)
         query = f"{candidate}={share}&{runtime_keys.weight_key('chat', 'cloud')}={runtime_keys.FULL_WEIGHT - share}"
         request = urllib.request.Request(f"{self.admin}/runtime_modify?{query}", method="POST")
-        with urllib.request.urlopen(request, timeout=5) as response:
+        with urllib.request.urlopen(request, timeout=30) as response:
             assert response.status == 200
 
 

@@ -35,12 +35,12 @@ class RunningEnvoy:
         """Set runtime values by POST /runtime_modify, as curl does."""
         query = "&".join(f"{key}={value}" for key, value in values.items())
         request = urllib.request.Request(f"{self.admin}/runtime_modify?{query}", method="POST")
-        with urllib.request.urlopen(request, timeout=5) as response:
+        with urllib.request.urlopen(request, timeout=30) as response:
             assert response.status == 200
 
     def stats(self, pattern: str) -> dict[str, int]:
         """Return the counters and gauges whose name matches the regular expression."""
-        with urllib.request.urlopen(f"{self.admin}/stats?format=json&filter={pattern}", timeout=5) as response:
+        with urllib.request.urlopen(f"{self.admin}/stats?format=json&filter={pattern}", timeout=30) as response:
             entries: list[dict[str, Any]] = json.load(response)["stats"]
         return {entry["name"]: entry["value"] for entry in entries if "name" in entry}
 

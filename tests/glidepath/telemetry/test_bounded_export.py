@@ -22,7 +22,7 @@ class Exporter:
 
     def __call__(self, batch: Sequence[int]) -> bool:
         self.entered.set()
-        assert self.open.wait(10)
+        assert self.open.wait(60)
         if self.accepts is None:
             raise OSError("the collector is dead")
         self.batches.append(list(batch))
@@ -47,7 +47,7 @@ def test_a_slow_collector_fills_the_queue_and_the_rest_is_dropped() -> None:
     exporter = Exporter(is_open=False)
     queue = BoundedExport(exporter, QueueLimits(3, 1, 60), "test")
     queue.put(0)
-    assert exporter.entered.wait(10)  # item 0 is with the collector
+    assert exporter.entered.wait(60)  # item 0 is with the collector
     for item in range(1, 6):
         queue.put(item)
     assert queue.counts.dropped == 2
@@ -79,7 +79,7 @@ def test_closing_does_not_wait_for_a_collector_that_hangs() -> None:
     queue = BoundedExport(exporter, QueueLimits(10, 1, 60), "test")
     for item in range(3):
         queue.put(item)
-    assert exporter.entered.wait(10)
+    assert exporter.entered.wait(60)
     queue.close(0.01)
     assert queue.counts.dropped == 2  # one is with the collector
     queue.put(3)

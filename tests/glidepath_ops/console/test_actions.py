@@ -47,7 +47,7 @@ async def answering_scorer(redis: Any, event: str = "") -> AsyncIterator[list[Co
         yield got
     finally:
         task.cancel()
-        done, _ = await asyncio.wait({task}, timeout=10)
+        done, _ = await asyncio.wait({task}, timeout=60)
         assert done
 
 

@@ -226,5 +226,5 @@ async def test_a_view_without_pages_is_read_no_more_although_the_redis_client_lo
     assert await asyncio.wait_for(anext(page), 10) == b"retry: 2000\n\n"
     await asyncio.wait_for(call.called.wait(), 10)
     await page.aclose()
-    await eventually(lambda: asyncio.all_tasks() == others, within=10)
+    await eventually(lambda: asyncio.all_tasks() == others, within=60)
     assert call.calls == 1

@@ -156,7 +156,7 @@ async def test_a_source_with_a_temperature_of_its_own_replaces_only_that_of_the_
 
 async def run_clients(server: TestServer, profile: Profile, until: int) -> Clients:
     clients, stop = Clients(str(server.make_url("")).rstrip("/"), profile, random.Random(2)), asyncio.Event()
-    async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
         group.create_task(clients.run(stop))
         while True:
             if clients.stats.requests + clients.stats.skipped >= until:

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.process
 
 def quiet(log: Path) -> Child:
     child = Child("quiet", [sys.executable, "-c", ""], log)
-    child.process.wait(10)
+    child.process.wait(60)
     return child
 
 
@@ -46,7 +46,7 @@ def test_a_process_goes_on_writing_at_the_beginning_of_its_emptied_log(tmp_path:
         child.wait_until(lambda: child.log.stat().st_size == 101)
         assert rotate(child, limit=50)
         go.touch()
-        child.process.wait(10)
+        child.process.wait(60)
     assert child.log.read_text() == "after\n"
     assert child.tail() == "after"
 

@@ -35,7 +35,7 @@ def stack() -> Iterator[Stack]:
 
 
 def wait_for_death(child: Child) -> None:
-    child.process.wait(10)
+    child.process.wait(60)
 
 
 def test_a_started_stack_is_ready_and_a_stopped_one_is_gone(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_the_end_of_a_log_is_that_of_the_last_process(tmp_path: Path) -> None:
     log = tmp_path / "log"
     for text in ("first", "second"):
         with Child("x", [sys.executable, "-c", f"print({text!r})"], log) as child:
-            child.process.wait(10)
+            child.process.wait(60)
     assert log.read_text() == "first\nsecond\n"
     assert child.tail() == "second"
 
@@ -156,7 +156,7 @@ signal.pause()
 def test_a_lower_priority_is_passed_on(tmp_path: Path) -> None:
     log = tmp_path / "log"
     with Child("nice", [sys.executable, "-c", "import os; print(os.nice(0))"], log, nice=7) as child:
-        child.process.wait(10)
+        child.process.wait(60)
     assert int(log.read_text()) == min(os.nice(0) + 7, 19)
 
 

@@ -103,7 +103,7 @@ async def exchange(envoy: RunningEnvoy, size: int) -> bool:
         lambda: ClientConnection(load.request()), "127.0.0.1", port
     )
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             return await connection.ask()
     finally:
         connection.transport.close()

@@ -64,7 +64,7 @@ async def test_a_collector_that_hangs_costs_spans_that_are_counted_and_nothing_e
                 await setup.stored(40)
 
                 def dropped() -> float:
-                    page = urllib.request.urlopen(f"http://{processes.config.extproc.metrics}/metrics", timeout=5)
+                    page = urllib.request.urlopen(f"http://{processes.config.extproc.metrics}/metrics", timeout=30)
                     name = 'glidepath_otel_items_total{result="dropped",signal="traces"}'
                     found = re.search(rf"^{re.escape(name)} (\S+)$", page.read().decode(), re.MULTILINE)
                     return float(found[1]) if found else 0.0

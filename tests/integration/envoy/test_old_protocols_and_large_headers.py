@@ -20,7 +20,7 @@ async def raw(setup: EnvoySetup, request: bytes) -> bytes:
     reader, writer = await asyncio.open_connection(host, int(port))
     try:
         writer.write(request)
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             return await reader.readuntil(b"\r\n\r\n")
     finally:
         writer.close()
@@ -82,6 +82,6 @@ async def test_a_grpc_call_reaches_backends_that_speak_http_2(tmp_path: Path, sh
             envoy_with_backends(tmp_path, cloud=sides["cloud"], onprem=sides["onprem"], chat=chat) as setup,
             grpc.aio.insecure_channel(setup.envoy.live.removeprefix("http://")) as channel,
         ):
-            assert await channel.unary_unary(METHOD)(b"tensor", timeout=15) == expected
+            assert await channel.unary_unary(METHOD)(b"tensor", timeout=60) == expected
     finally:
         await asyncio.gather(*(server.stop(0) for server in servers))

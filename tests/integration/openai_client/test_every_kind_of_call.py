@@ -118,9 +118,9 @@ async def _check_a_conversation_by_websocket(calls: Calls) -> None:
             aiohttp.ClientSession() as http,
             http.ws_connect(f"{url}/v1/realtime?model=m", protocols=("realtime",)) as socket,
         ):
-            begun = await socket.receive_json(timeout=5)
+            begun = await socket.receive_json(timeout=60)
             await socket.send_json({"type": "response.create"})
-            return [socket.protocol, begun, await socket.receive_json(timeout=5)]
+            return [socket.protocol, begun, await socket.receive_json(timeout=60)]
 
     direct = await talk(calls.cloud.url)
     assert direct[2]["type"] == "response.done"

@@ -191,7 +191,7 @@ def test_an_early_ctrl_c_prints_no_traceback(tmp_path: Path, command: str, stage
                 break
         os.killpg(process.pid, signal.SIGINT)
         rest = process.stderr.read()
-        process.wait(30)
+        process.wait(60)
     assert "Traceback" not in rest, rest[rest.index("Traceback") :]
     assert process.returncode in (130, -signal.SIGINT)
 

@@ -149,10 +149,10 @@ async def test_a_lost_cancellation_still_ends_the_probes(bench: ProbeBench) -> N
         bench.config, SwallowsCancellation(), CollectorRegistry(), bench.announced.append, lambda: 0
     )
     task = asyncio.create_task(bench.probes.run())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await asked.wait()
     asked.clear()
     task.cancel()
-    done, _ = await asyncio.wait({task}, timeout=5)
+    done, _ = await asyncio.wait({task}, timeout=60)
     assert done
     assert not asked.is_set()

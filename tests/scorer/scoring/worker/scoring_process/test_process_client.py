@@ -103,7 +103,7 @@ async def test_a_process_with_a_long_unread_reply_ends_when_its_batch_is_cancell
     await scorer.launch()
     assert await child.stdout.readexactly(1)
     await eventually(lambda: child.stdout._paused)  # more is there than asyncio keeps
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await scorer.close()
     assert child.returncode == -signal.SIGKILL
 
