@@ -24,7 +24,7 @@ from extproc.rewrite_body_strings import rewrite_body, rewrite_parts
 from glidepath.config.redaction import RedactionSection
 
 TIME_LIMIT_S = 0.25  # for one pattern on one text
-BODY_LIMIT_S = 1.0
+BODY_LIMIT_S = 1.0  # for all patterns on all texts of one body
 KNOWN_LENGTH, KNOWN_TEXTS = 64, 10_000
 MARK = HIDDEN
 
@@ -114,14 +114,19 @@ class _Rule:
 
 
 class Redactor:
-    """Applies the configured patterns to bodies. It is thread-safe."""
+    """Applies the configured patterns to bodies. It is thread-safe.
 
-    def __init__(self, section: RedactionSection, time_limit: float = TIME_LIMIT_S) -> None:
+    ``time_limit``: seconds for one pattern on one text. ``body_limit``: seconds for one body.
+    """
+
+    def __init__(
+        self, section: RedactionSection, time_limit: float = TIME_LIMIT_S, body_limit: float = BODY_LIMIT_S
+    ) -> None:
         self._rules: Sequence[_Rule] = [
             *(_Rule(regex.compile(rule[0]), rule[1]) for name, rule in BUILTIN.items() if name in section.builtin),
             *(_Rule(regex.compile(pattern), len) for pattern in section.patterns),
         ]
-        self._limit = time_limit
+        self._limit, self._body_limit = time_limit, body_limit
         self.timeouts = 0
         self.unreadable = 0
 
@@ -151,7 +156,7 @@ class Redactor:
             return "/"
 
     def _within_limits(self) -> Apply:
-        deadline = time.monotonic() + BODY_LIMIT_S
+        deadline = time.monotonic() + self._body_limit
         known: dict[str, str] = {}  # the events of a stream repeat their short strings
 
         def apply(text: str) -> str:

@@ -19,7 +19,7 @@ from extproc.redaction import MARK, Redactor
 from glidepath.config.redaction import RedactionSection
 
 SECRET = "ann.lee@example.com"
-REDACTOR = Redactor(RedactionSection(builtin=("email",)))
+REDACTOR = Redactor(RedactionSection(builtin=("email",)), time_limit=60, body_limit=60)  # also on a busy machine
 TYPES = ("application/json", "text/event-stream", "application/x-ndjson", "text/plain", "", TYPE, "a/b; charset=utf-16")
 READABLE = TYPES[:5]
 MESSAGE = f"Write to {SECRET}, please."
