@@ -1,9 +1,10 @@
 """Steering as a Hypothesis state machine: random orders of ticks, verdicts, overrides, commands, failures and leaders.
 
 Once everything has been reachable again for a few ticks, every Envoy serves exactly the share of the last decision in
-the log. A share rises only by proof or by a person's act. After an abort or a rollback without a later command
-or override, the candidate's weight is that of the rollback. No invalid value raises the share. The same is true if
-Envoys get their values by RTDS, with manual overrides above them, and if Redis was emptied meanwhile.
+the log. A share rises only by proof or by a person's act, and by proof only after its hold. After an abort or a
+rollback without a later command or override, the candidate's weight is that of the rollback. No invalid value raises
+the share. The same is true if Envoys get their values by RTDS, with manual overrides above them, and if Redis was
+emptied meanwhile.
 """
 
 from __future__ import annotations
@@ -26,7 +27,6 @@ from scorer.steering.envoy.runtime_values import RuntimeKeys, desired_values
 from scorer.steering.ramp.states import RampState
 from scorer.steering.store_protocol import News
 from scorer.steering.workload.tick_context import TickContext
-from scorer.steering.workload.workload_state_codec import encode
 from tests.support.steered_workload import SteeredWorkload
 
 CONFIG = """
@@ -38,9 +38,13 @@ workloads:
     match: {path: /v1}
     baseline: cloud
     candidate: onprem
-    ramp: {steps: [1, 10, 60], hold: 1s, min_samples: 1, cool_down: 2s, retry: auto, max_retries: 1, validation: 3s}
+    ramp:
+      {steps: [1, 10, 60], hold: 1s, min_samples: 1, cool_down: 2s, retry: auto, max_retries: 1, validation: 3s,
+        unjudged_limit: 100}
 """
-CONFIGS: list[Config] = [parse_config(CONFIG), parse_config(CONFIG.replace("60]", "60, 80]"))]
+HOLD_MS = 1000
+WITH_APPROVALS = CONFIG.replace("60]", "60, 80]").replace("unjudged_limit: 100", "unjudged_limit: 10")
+CONFIGS: list[Config] = [parse_config(CONFIG), parse_config(WITH_APPROVALS)]
 ENVOYS = 3
 BY_A_PERSON = {"promote", "approve", "adopt_weights"}
 OVERRIDES = [0, 3, 33, 97]  # none of them but 0 is a step, so an adopted share can only be a person's
@@ -71,6 +75,7 @@ class Steering(RuleBasedStateMachine):
         super().__init__()
         self.actuator = MemoryActuator(ENVOYS)
         self.now_ms, self.seq, self.serial = 1_000_000, 0, 0
+        self.began_ms = self.now_ms  # when the log began
         self.stored: str | None = None
         self.log: list[Decision] = []
         self.commands: list[Command] = []
@@ -81,9 +86,10 @@ class Steering(RuleBasedStateMachine):
         self.config = CONFIGS[0]
         self.names = RuntimeKeys.of(self.config, "chat")
 
-    @initialize()
-    def first_leader(self) -> None:
+    @initialize(seconds=st.sampled_from([0, 2, 5, 10]))
+    def first_leader(self, seconds: int) -> None:
         self.take_over()
+        self.the_candidate_answers_for_a_while(seconds, works=True)
 
     @rule()
     def take_over(self) -> None:
@@ -117,7 +123,8 @@ class Steering(RuleBasedStateMachine):
         if crash == "before the state is stored":
             self.take_over()
             return
-        self.stored = encode(self.leader.state)
+        # Most ticks store nothing, and a new leader has only what was stored.
+        self.stored = done.record.state or self.stored
         self.log += done.decisions
         if crash == "before the Envoys are written to":
             self.take_over()
@@ -128,9 +135,9 @@ class Steering(RuleBasedStateMachine):
     def one_tick(self, crash: str) -> None:
         self.tick(crash)
 
-    @rule(seconds=st.integers(1, 4))
-    def time_passes(self, seconds: int) -> None:
-        self.now_ms += seconds * 1000
+    @rule(ms=st.sampled_from([250, 500, 1000, 2000, 4000]))
+    def time_passes(self, ms: int) -> None:
+        self.now_ms += ms
 
     @rule(errors=st.sampled_from([0, 0, 4]), origin=st.sampled_from([Origin.LIVE, Origin.SHADOW]))
     def traffic(self, errors: int, origin: Origin) -> None:
@@ -143,6 +150,15 @@ class Steering(RuleBasedStateMachine):
         self.scored.append(
             ScoredPair("p", "chat", PairKind.CROSS, self.now_ms, self.now_ms, scored=True, agreement=agreement)
         )
+
+    @rule(seconds=st.integers(1, 4), works=st.sampled_from([True, True, True, False]))
+    def the_candidate_answers_for_a_while(self, seconds: int, works: bool) -> None:
+        """Run ticks with evidence. Without this rule, nearly no example has an automatic step or rollback."""
+        for _ in range(4 * seconds):
+            origin = Origin.LIVE if self.leader.state.ramp.serving > 0 else Origin.SHADOW
+            self.traffic(0 if works else 4, origin)
+            self.score(0.95)
+            self.tick()
 
     @rule(kind=st.sampled_from([k for k in CommandKind if k is not CommandKind.ANNOTATE]), force=st.booleans())
     def command(self, kind: CommandKind, force: bool) -> None:
@@ -188,7 +204,7 @@ class Steering(RuleBasedStateMachine):
     @rule()
     def redis_and_the_leader_are_lost(self) -> None:
         """Lose the stored state. As with RTDS, the new leader learns which Envoys have weights, but not the weights."""
-        self.stored, self.log = None, []
+        self.stored, self.log, self.began_ms = None, [], self.now_ms
         self.commands, self.outcomes, self.scored, self.seq = [], [], [], 0
         self.unknown_weights = frozenset(self.actuator.runtime)
         self.actuator.runtime = {
@@ -277,7 +293,17 @@ class Steering(RuleBasedStateMachine):
             assert after.from_percent == before.to_percent
         for decision in self.log:
             if decision.to_percent > decision.from_percent:
-                assert decision.event in BY_A_PERSON, decision
+                proof = ("sameness", "pass") in {(v.gate, v.outcome) for v in decision.verdicts}
+                assert decision.event in BY_A_PERSON if decision.actor != "glidepath" else proof, decision
+
+    @invariant()
+    def no_step_comes_before_its_time(self) -> None:
+        since_ms = self.began_ms
+        for decision in self.log:
+            if decision.event == "promote" and decision.actor == "glidepath":
+                assert decision.at_ms - since_ms >= HOLD_MS, decision
+            if decision.to_percent != decision.from_percent:
+                since_ms = decision.at_ms
 
     @invariant()
     def only_shares_that_a_person_set_are_adopted(self) -> None:
