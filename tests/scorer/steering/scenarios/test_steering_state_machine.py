@@ -26,6 +26,7 @@ from scorer.steering.envoy.actuator import MemoryActuator
 from scorer.steering.envoy.runtime_values import RuntimeKeys, desired_values
 from scorer.steering.ramp.states import RampState
 from scorer.steering.store_protocol import News
+from scorer.steering.workload.tick import Tick
 from scorer.steering.workload.tick_context import TickContext
 from tests.support.steered_workload import SteeredWorkload
 
@@ -116,9 +117,10 @@ class Steering(RuleBasedStateMachine):
 
     def tick(self, crash: str = "") -> None:
         self.now_ms += 250
-        context = TickContext(unknown_weights=self.unknown_weights, admin_layers=self.actuator.admin_layers())
         before = self.leader.state.ramp
-        done = self.leader.tick(self.now_ms, self.actuator.readings(), context, news=self.news())
+        done = self.tick_of_the_leader(
+            TickContext(unknown_weights=self.unknown_weights, admin_layers=self.actuator.admin_layers())
+        )
         self.check(before, done.decisions)
         if crash == "before the state is stored":
             self.take_over()
@@ -130,6 +132,9 @@ class Steering(RuleBasedStateMachine):
             self.take_over()
             return
         self.actuator.submit(done.writes)
+
+    def tick_of_the_leader(self, context: TickContext) -> Tick:
+        return self.leader.tick(self.now_ms, self.actuator.readings(), context, news=self.news())
 
     @rule(crash=st.sampled_from(["", "", "", "before the state is stored", "before the Envoys are written to"]))
     def one_tick(self, crash: str) -> None:
