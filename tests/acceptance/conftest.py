@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import subprocess
+from contextlib import nullcontext
 
 import pytest
 
 from tests.support.browser_visit import CHROMIUM
-from tests.support.console_on_demo import Watched, watched
+from tests.support.console_on_demo import Watched, started_browser, watched
 from tests.support.dashboard_on_demo import ScrapedDemo, running_prometheus
 from tests.support.kept_demo import FinishedDemo, kept_demo
 from tests.support.promtool import PROMETHEUS
@@ -36,9 +37,9 @@ def scraped_demo(tmp_path_factory: pytest.TempPathFactory) -> ScrapedDemo:
 @pytest.fixture(scope="session")
 def watched_demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[FinishedDemo, Watched | None]:
     """Run the demo with broken bodies. Return it with Chromium's observations; None without Chromium or playwright."""
-    seen = None
-    with kept_demo(tmp_path_factory.mktemp("watched"), "--fault", "body") as demo:
-        if CHROMIUM is not None and importlib.util.find_spec("playwright") is not None:
-            seen = watched(demo.child)
+    usable = CHROMIUM is not None and importlib.util.find_spec("playwright") is not None
+    folder = tmp_path_factory.mktemp("watched")
+    with started_browser() if usable else nullcontext() as browser, kept_demo(folder, "--fault", "body") as demo:
+        seen = watched(demo.child, browser) if browser is not None else None
         demo.last_command()
         return demo.finish(), seen

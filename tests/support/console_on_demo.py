@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from glidepath_ops.local.child_process import Child
 from tests.support.browser_visit import CHROMIUM, Visit
@@ -42,24 +45,32 @@ def went_back(seen: list[str]) -> bool:
     return any("100 %" in one for one in seen) and seen[-1].startswith(("▼", "▽")) and seen[-1].endswith(" 0 %")
 
 
-def watched(demo: Child) -> Watched:
+@contextmanager
+def started_browser() -> Iterator[Any]:
+    """Run Chromium with an open page, so that a first visit takes no time to start it."""
     from playwright.sync_api import sync_playwright
 
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser.new_page()
+        yield browser
+
+
+def watched(demo: Child, browser: Any) -> Watched:
+    """Watch a demo that has just started. ``browser``: a started browser, because the demo does not wait for it."""
     demo.wait_until(lambda: ADDRESS.search(demo.log.read_text()) is not None, timeout=120)
     found = ADDRESS.search(demo.log.read_text())
     assert found is not None
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        visit = Visit(browser, found[1])
-        page = visit.log_in(found[2])
-        banner = page.inner_text(".banner")
-        page.evaluate(NOTE_CHANGES)
-        seen: list[str] = []
-        deadline = time.monotonic() + DEMO_WITHIN_S
-        while not (seen and went_back(seen)):  # not by wait_for_function, which the page's policy forbids
-            assert time.monotonic() < deadline, seen
-            page.wait_for_timeout(200)
-            seen = page.evaluate("window.seen")
-        page = visit.open("/workloads/chat")
-        page.wait_for_selector("#log ~ table >> text=rollback")
-        return Watched(banner, seen, page.inner_text("main"), visit.problems)
+    visit = Visit(browser, found[1])
+    page = visit.log_in(found[2])
+    banner = page.inner_text(".banner")
+    page.evaluate(NOTE_CHANGES)
+    seen: list[str] = []
+    deadline = time.monotonic() + DEMO_WITHIN_S
+    while not (seen and went_back(seen)):  # not by wait_for_function, which the page's policy forbids
+        assert time.monotonic() < deadline, seen
+        page.wait_for_timeout(200)
+        seen = page.evaluate("window.seen")
+    page = visit.open("/workloads/chat")
+    page.wait_for_selector("#log ~ table >> text=rollback")
+    return Watched(banner, seen, page.inner_text("main"), visit.problems)
