@@ -74,15 +74,14 @@ class System:
     async def results(self) -> list[ScoredPair]:
         return [protobuf_codec.decode_scored(fields[b"r"]) for _, fields in await self.redis.xrange(self.keys.results)]
 
-    async def outcomes(self) -> list[Outcomes]:
-        return [
-            protobuf_codec.decode_outcomes(fields[b"o"]) for _, fields in await self.redis.xrange(self.keys.outcomes)
-        ]
+    async def outcomes(self, workload: str = WORKLOAD) -> list[Outcomes]:
+        key = redis_keys.WorkloadKeys(workload).outcomes
+        return [protobuf_codec.decode_outcomes(fields[b"o"]) for _, fields in await self.redis.xrange(key)]
 
-    async def coverage(self) -> dict[str, int]:
-        """Return the sums of the counters of all flushes so far."""
+    async def coverage(self, workload: str = WORKLOAD) -> dict[str, int]:
+        """Return the sums of the workload's counters of all flushes so far."""
         total: dict[str, int] = {}
-        for flush in await self.outcomes():
+        for flush in await self.outcomes(workload):
             for kind, count in flush.coverage.items():
                 total[kind] = total.get(kind, 0) + count
         return total

@@ -6,7 +6,6 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,15 +49,8 @@ class Clustered:
 
     async def scored(self, count: int) -> bool:
         for name in PATHS:
-            self.seen[name] = len(await self.results(name)), await self.coverage(name)
+            self.seen[name] = len(await self.results(name)), await self.system.coverage(name)
         return min(scores for scores, _ in self.seen.values()) >= count
-
-    async def coverage(self, name: str) -> dict[str, int]:
-        """Return the sums of the workload's counters of captures."""
-        total: Counter[str] = Counter()
-        for _, fields in await self.system.redis.xrange(WorkloadKeys(name).outcomes):
-            total.update(protobuf_codec.decode_outcomes(fields[b"o"]).coverage)
-        return dict(total)
 
     async def cli(self, *arguments: str) -> Any:
         """Return the output of a command with --json; it must succeed."""
