@@ -13,6 +13,7 @@ from glidepath.outcome_summaries import Outcomes, SideOutcomes
 from glidepath.sides import Origin, Side
 from glidepath.status_and_decisions import Command, CommandKind, Phase
 from glidepath.token_usage import TokenUsage
+from scorer.steering.envoy.actuator import MemoryActuator
 from scorer.steering.leader.quota_forecast import QuotaForecast
 from scorer.steering.store_protocol import News
 from scorer.steering.workload.quota_outlook import NO_QUOTA, QuotaOutlook
@@ -161,6 +162,24 @@ def test_a_new_leader_keeps_the_limit_of_the_copies_until_it_knows_the_load() ->
     without = SteeredWorkload(config())
     without.restore(json.loads(encode(chat.state)), 2000)
     assert without.state.quota == NO_QUOTA
+
+
+def test_a_new_leader_does_not_take_the_former_leaders_limit_of_the_copies_for_a_persons_share() -> None:
+    settings, envoys = config({"requests": 500}), MemoryActuator(1)
+    chat, again = SteeredWorkload(settings), SteeredWorkload(settings)
+    chat.set_ramp(phase=Phase.BAKING, percent=10)
+    stored = None
+    for number, most in enumerate((100.0, 100.0, 100.0, 25.0)):  # the ramp itself changes in the first ticks
+        done = chat.tick(2000 + number, envoys.readings(), TickContext(quota=QuotaOutlook(most_copies=most)))
+        stored = done.record.state or stored
+        envoys.submit(done.writes)
+    assert done.decisions == ()  # a limit alone is no decision
+    assert (envoys.readings()["envoy-0"] or {})["glidepath.chat.shadow"] == "25"
+    assert stored is not None
+    again.restore(json.loads(stored), 2002)  # the former leader ended before it stored anything else
+    known = TickContext(quota=QuotaOutlook(most_copies=50.0))
+    assert again.decisions(2003, envoys.readings(), known) == ()
+    assert again.state.ramp.shadow_override is None
 
 
 def test_a_tick_limits_the_copies_holds_the_step_and_says_so() -> None:
