@@ -11,7 +11,7 @@ from glidepath.histogram import Histogram
 from glidepath.outcome_summaries import Outcomes, SideOutcomes
 from glidepath.sides import Origin, Side
 from glidepath.status_and_decisions import GateOutcome
-from scorer.steering.evidence import Evidence
+from scorer.steering.evidence.accumulator import Evidence
 
 BURSTS = (
     "sticky: {random: true}, shadow: {same_side: 0}, gates: {errors: {max_increase: 0.5%}, sameness: null, latency: []}"

@@ -19,7 +19,7 @@ from bench.ramps import readme_workload
 from bench.simulated_runs import Case, Row
 from glidepath.config import Workload
 from glidepath.status_and_decisions import GateAction
-from scorer.steering.evidence import Evidence
+from scorer.steering.evidence.accumulator import Evidence
 
 PERCENT, FLUSH_MS, HOUR_MS, START_MS = 25.0, 60_000, 3_600_000, 1_800_000_000_000
 _SCORED = 0.2  # of the requests; all of those that both sides got a copy of

@@ -13,7 +13,7 @@ from glidepath.histogram import MIN_INDEX, Histogram
 from glidepath.outcome_summaries import Outcomes, SideOutcomes
 from glidepath.sides import Origin, Side
 from glidepath.status_and_decisions import GateOutcome
-from scorer.steering.evidence import Evidence
+from scorer.steering.evidence.accumulator import Evidence
 from scorer.steering.evidence.dense_histogram import DenseHistogram
 from scorer.steering.evidence.gate_observations import LatencyHistograms, LookDue
 from scorer.steering.evidence.gate_specs import GateKind, GateSpec

@@ -29,7 +29,7 @@ import yaml
 from bench.ramp_traffic import Crowd, Traffic, outcomes, period, scored_pairs
 from glidepath.config import Workload, parse_config
 from glidepath.status_and_decisions import Verdict
-from scorer.steering.evidence import Evidence
+from scorer.steering.evidence.accumulator import Evidence
 from scorer.steering.evidence.gate_factories import compares_copies
 from scorer.steering.evidence.gate_specs import GateKind
 from scorer.steering.evidence.gates_of_workload import specs_of

@@ -45,7 +45,7 @@ from glidepath_ops.local.child_process import free_ports
 from glidepath_ops.local.own_redis import start_own_redis
 from glidepath_ops.local.services import local_services
 from glidepath_ops.local.stack import Stack
-from scorer.steering.evidence import Evidence
+from scorer.steering.evidence.accumulator import Evidence
 
 SHARE = 50
 PEER_INTERVAL_S = 10.0

@@ -11,7 +11,7 @@ from bench.simulated_runs import AT, Runs, chat_workload, decided
 from glidepath.pair_scores import ScoredPair
 from glidepath.pairs import PairKind
 from glidepath.status_and_decisions import GateOutcome
-from scorer.steering.evidence import Evidence
+from scorer.steering.evidence.accumulator import Evidence
 from scorer.steering.evidence.betting import MeanTest, score_of_difference
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from glidepath.config import Workload, parse_config
 from glidepath.status_and_decisions import GateOutcome, Verdict
-from scorer.steering.evidence import Evidence
+from scorer.steering.evidence.accumulator import Evidence
 
 Row: TypeAlias = dict[str, Any]
 Case: TypeAlias = Callable[[], list[Row]]

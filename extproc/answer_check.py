@@ -15,8 +15,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 
-import structlog
-
 from extproc.content_coding import decode
 from extproc.errors_missing_in_access_log import RefusedRequest, Rejection
 from extproc.extproc_errors import DecodeError
@@ -24,6 +22,7 @@ from extproc.token_counting import TokenCounters
 from extproc.traffic_counters import TrafficCounters
 from glidepath.answer_faults import FoundFault
 from glidepath.failed_answers import failed_answer
+from glidepath.logs import get_logger
 from glidepath.read_token_usage import estimated_usage, read_usage
 from glidepath.token_usage import TokenUsage
 
@@ -33,7 +32,7 @@ SOON_S = 0.02  # the longest time in seconds until a small answer is checked
 MAX_WAITING = 32
 LOG_EVERY_S = 10.0
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

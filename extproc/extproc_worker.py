@@ -15,7 +15,6 @@ from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 
 import grpc
-import structlog
 from redis.exceptions import RedisError
 
 from extproc import listening_sockets
@@ -42,12 +41,13 @@ from glidepath.clock import unix_ms
 from glidepath.config import Config
 from glidepath.errors import GlidepathError, error_text_with_type, ungrouped
 from glidepath.health import health_app, serve_app
+from glidepath.logs import get_logger
 from glidepath.metric_families import ProcessRegistry
 from glidepath.stop_signals import on_stop_signals
 from glidepath.telemetry.load_telemetry import SignalsCollector, load_signals
 from glidepath.timed_wait import wait_until_set
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 ARRIVED_TTL_S = 86_400
 SYNC_S = 1.0  # between two synchronisations of the budgets
 TRIM_S = 10.0

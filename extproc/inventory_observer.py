@@ -16,7 +16,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-import structlog
 from envoy.config.core.v3.base_pb2 import RequestMethod
 from envoy.data.accesslog.v3.accesslog_pb2 import AccessLogType, HTTPAccessLogEntry
 
@@ -32,6 +31,7 @@ from glidepath.inventory.callers import UNKNOWN, CallerNames
 from glidepath.inventory.path_patterns import path_pattern
 from glidepath.inventory.period_tallies import PeriodTallies
 from glidepath.inventory.tally import GroupKey, Source, Tally, count_name, count_value
+from glidepath.logs import get_logger
 from glidepath.pairs import Ending
 from glidepath.token_usage import counts_of
 
@@ -42,7 +42,7 @@ _FINAL = (AccessLogType.NotSet, AccessLogType.DownstreamEnd)
 _NO_VALUE = ("", "-")
 _LONGEST_HEADER = 8192
 _SWITCHED = 101
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import hashlib
 
-import structlog
 from redis.exceptions import RedisError
 
 from extproc.inventory_observer import InventoryObserver
 from glidepath.config.inventory import InventorySection
 from glidepath.errors import ConfigError, error_text_with_type
 from glidepath.inventory.stored_periods import encoded, fingerprint_key, write_groups
+from glidepath.logs import get_logger
 from glidepath.redisio import RedisClient, read_secret
 
 WRITE_EVERY_S = 5.0
 _AT_ONCE = 20  # groups of a write: encoding them takes the event loop about two milliseconds
 LEAST_KEY = 16  # bytes
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 
 class InventoryWriter:

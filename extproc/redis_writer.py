@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import structlog
-
 from extproc.pair_encoding import EncodedPair
 from glidepath.config.retention import RetentionSection
+from glidepath.logs import get_logger
 from glidepath.outcome_summaries import Outcomes
 from glidepath.protobuf_codec import encode_outcomes
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 REMEMBER_S = 86400  # how long Redis remembers the last sequence number of a source
 
 # Pairs whose acknowledgement was lost are sent again. The script ignores a pair if Redis already has its sequence

@@ -12,15 +12,13 @@ import signal
 import sys
 from pathlib import Path
 
-import structlog
-
 from extproc.extproc_worker import ExtprocWorker, WorkerAddresses, run_worker, stop_on_signals
 from glidepath.config import Config
 from glidepath.errors import GlidepathError, UnreachableError, ungrouped
-from glidepath.logs import configure_logging
+from glidepath.logs import configure_logging, get_logger
 from glidepath.timed_wait import wait_until_set
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.2, 10.0
 STEADY_S = 30.0  # after a worker has run this long, its restart delay is reset to the shortest
 NICENESS = 10  # on the scale of nice(1): Envoy has 0, and 19 is the lowest priority

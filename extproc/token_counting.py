@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-import structlog
-
 from extproc.tokenized_texts import answer_text, request_text
 from glidepath.config import Config
+from glidepath.logs import get_logger
 from glidepath.sides import Side
 from glidepath.token_usage import TokenSource, TokenUsage
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 
 class Tokenizer(Protocol):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import structlog
+from glidepath.logs import get_logger
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 MAX_LOGGED = 100
 
 

@@ -15,19 +15,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
-import structlog
 from redis.exceptions import RedisError
 
 from extproc.pair_encoding import EncodedPair, RawPair
 from extproc.traffic_counters import TrafficCounters, merge
 from extproc.waiting_pairs import FIRST_WAIT_S, LONGEST_WAIT_S, BufferLimits, PairQueues, WriteBackoff
 from glidepath.errors import error_text
+from glidepath.logs import get_logger
 from glidepath.outcome_summaries import Coverage, Outcomes
 from glidepath.pairs import Pair
 from glidepath.redisio import being_cancelled
 from glidepath.timed_wait import wait_until_set
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 LINGER_S = 0.05
 
 __all__ = ["BatchWriter", "BufferLimits", "InMemorySink", "RawPair", "RecordSink", "WriteBuffer"]

@@ -9,6 +9,12 @@ import sys
 
 import structlog
 
+# Lines go to stderr even without ``configure_logging``: a warning in a command must not become a part of its result.
+if not structlog.is_configured():
+    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
+
+get_logger = structlog.get_logger
+
 
 class LogLines:
     """Writes log lines to a file descriptor, one system call each.

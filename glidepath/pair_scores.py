@@ -16,6 +16,7 @@ from glidepath.sides import Origin
 EXACT_CALL = "exact_call"
 EQUAL = "equal"  # the answers have the same text, so the preference is a tie without a question
 DIVERGED_AT = 0.5  # a signal has diverged in a pair if its divergence is at least this value
+MIN_NOISE_PAIRS = 30  # with fewer noise pairs, it counts as unknown how much the baseline varies
 
 
 class Preference(StrEnum):

@@ -11,13 +11,13 @@ import socket
 import uuid
 from typing import Protocol
 
-import structlog
 from prometheus_client import Gauge
 
 from glidepath.check_calibration_files import check_calibrations
 from glidepath.config import Config
 from glidepath.errors import GlidepathError, first_of
 from glidepath.health import health_app, serve_app
+from glidepath.logs import get_logger
 from glidepath.metric_families import ProcessRegistry
 from glidepath.redisio import RedisClient, check, connect
 from glidepath.stop_signals import on_stop_signals
@@ -29,7 +29,7 @@ from scorer.scoring.worker.scoring_process.process_client import BatchScorer
 from scorer.status_endpoint import add_status
 from scorer.steering.leader.wiring import steer_loop
 
-log = structlog.get_logger()
+log = get_logger()
 
 CLOSE_SIGNALS_S = 2.0  # at shutdown, to send the rest to an OpenTelemetry collector
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-import structlog
 from opentelemetry import trace
 from opentelemetry._logs import LogRecord, SeverityNumber
 from opentelemetry.context import Context
@@ -23,6 +22,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from glidepath.answers_of_pairs import answers_of
 from glidepath.config import Config
 from glidepath.config.telemetry import OtelSection
+from glidepath.logs import get_logger
 from glidepath.pair_scores import AnswerFacts, ScoredPair
 from glidepath.pairs import Answer, Ending, PairKind, is_failure
 from glidepath.sides import Side
@@ -34,7 +34,7 @@ from glidepath.telemetry.signals import CopySpan, CopyToTrace, CopyTracer, Evalu
 if TYPE_CHECKING:
     from opentelemetry.util.types import AttributeValue
 
-log = structlog.get_logger()
+log = get_logger()
 
 _PROPAGATOR = TraceContextTextMapPropagator()
 _STREAM = "text/event-stream"

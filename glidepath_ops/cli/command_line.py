@@ -15,7 +15,6 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import Annotated
 
-import structlog
 import typer
 
 from glidepath.errors import ConfigError, GlidepathError, InputError
@@ -127,8 +126,6 @@ def wanted_command(arguments: Sequence[str], completed: str) -> str | None:
 def run() -> None:
     """Run the CLI. A GlidepathError becomes text on stderr and an exit status; no traceback is printed."""
     wanted = wanted_command(sys.argv[1:], os.environ.get("_TYPER_COMPLETE_ARGS", ""))
-    # Services configure their own logs. A warning in any other command must not become a part of its result.
-    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         with _checked_output(wanted):

@@ -32,7 +32,6 @@ from glidepath_ops.envoyconfig.commented_yaml import Json
 from glidepath_ops.envoyconfig.request_reading import reads
 from glidepath_ops.envoyconfig.validation import check_splits, check_strict, load_envoy_file
 from glidepath_ops.local.missing_secrets import secret_problems
-from scorer.scoring.embed.missing_packages import missing_package
 from scorer.steering.planning.freeze_window_share import always_frozen
 from scorer.steering.planning.unprovable_limits import judging_note, undecidable_in_config
 
@@ -233,7 +232,11 @@ def _embedder_problems(config: Config) -> Iterator[Problem]:
     """Yield a problem if the configured embedding engine or model is not installed here."""
     section = config.scorer.embedder
     # The default model is not checked, because a machine that only checks a file may lack the model's weights.
-    if not has_faults(section) and section.model_fields_set and (missing := missing_package(section)):
+    if has_faults(section) or not section.model_fields_set:
+        return
+    from scorer.scoring.embed.missing_packages import missing_package  # here, because it imports NumPy: 70 ms
+
+    if missing := missing_package(section):
         yield Problem(missing.key, missing.message)
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-import structlog
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from glidepath.errors import CommandRefusedError, InputError, UnreachableError
+from glidepath.logs import get_logger
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import connect
 from glidepath.status_and_decisions import Command, CommandKind, WorkloadStatus
@@ -26,7 +26,7 @@ from glidepath_ops.console.running_console import Console
 
 WAIT_S = 8.0
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 def routes(console: Console) -> list[Route]:

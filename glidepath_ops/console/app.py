@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-import structlog
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from redis.exceptions import RedisError
 from starlette.applications import Starlette
@@ -16,6 +15,7 @@ from starlette.staticfiles import StaticFiles
 
 from glidepath.config import Config
 from glidepath.errors import error_text, error_text_with_type
+from glidepath.logs import get_logger
 from glidepath.metric_families import ProcessRegistry
 from glidepath.redisio import RedisClient
 from glidepath_ops.console import (
@@ -37,7 +37,7 @@ from glidepath_ops.console.pair_store import PairStore
 from glidepath_ops.console.running_console import Console
 from glidepath_ops.console.security_headers import SecurityHeaders
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 def make_console(config: Config, redis: RedisClient, *, demo: bool = False, every_s: float = EVERY_S) -> Console:

@@ -6,11 +6,11 @@ import asyncio
 import time
 from urllib.parse import parse_qs
 
-import structlog
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from glidepath.logs import get_logger
 from glidepath_ops.console.access import COOKIE, SESSION_S, Visitor, person_name
 from glidepath_ops.console.authorized_endpoints import facts_of
 from glidepath_ops.console.running_console import Console
@@ -20,7 +20,7 @@ MOST_WAITING = 8  # wrong tokens at the same time; further ones are refused at o
 _MOST_FORM = 4096
 _ANONYMOUS = Visitor()
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 def routes(console: Console) -> list[Route]:

@@ -8,11 +8,11 @@ import os
 import socket
 from pathlib import Path
 
-import structlog
 import uvicorn
 
 from glidepath.config import Config
 from glidepath.errors import UnreachableError
+from glidepath.logs import get_logger
 from glidepath.redisio import check, connect
 from glidepath.stop_signals import on_stop_signals
 from glidepath_ops.console.app import close, make_app, make_console
@@ -20,7 +20,7 @@ from glidepath_ops.console.app import close, make_app, make_console
 STOP_S = 3  # how long open requests may take after a stop signal
 MOST_CONNECTIONS = 1000
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 async def serve(config: Config, redis_place: str, *, demo: bool = False) -> None:

@@ -64,3 +64,11 @@ def test_a_process_without_a_usable_standard_error_goes_on(standard_error: str) 
     )
     command = f'{sys.executable} -c "{program}" {standard_error}'
     assert subprocess.check_output(command, shell=True, text=True, timeout=60) == "went on\n"
+
+
+@pytest.mark.process
+def test_a_warning_in_a_command_is_no_part_of_its_result() -> None:
+    program = "from glidepath.logs import get_logger; get_logger().warning('some_event'); print('the result')"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "the result\n"
+    assert "some_event" in done.stderr

@@ -14,7 +14,7 @@ from glidepath.pair_scores import ScoredPair
 from glidepath.pairs import PairKind
 from glidepath.sides import Origin, Side
 from glidepath.status_and_decisions import Verdict
-from scorer.steering.evidence import Evidence
+from scorer.steering.evidence.accumulator import Evidence
 from scorer.steering.evidence.state_codec import Stored, encode, load
 from tests.support.chat_config import CHAT_CONFIG
 

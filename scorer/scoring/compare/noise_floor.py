@@ -12,10 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from glidepath.outcome_summaries import add_counts
-from glidepath.pair_scores import DIVERGED_AT
+from glidepath.pair_scores import DIVERGED_AT, MIN_NOISE_PAIRS
 from scorer.scoring.compare.result import clamp
-
-MIN_PAIRS = 30  # with fewer pairs, the noise floor counts as unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +56,12 @@ class NoiseFloor:
 
     @property
     def known(self) -> bool:
-        return self.pairs >= MIN_PAIRS
+        return self.pairs >= MIN_NOISE_PAIRS
 
     def kept_share(self, signal: str) -> float:
         """Return the factor that scales a signal's relevance: 1 − the share of NOISE pairs in which it diverges.
 
-        If this share is unknown because there are fewer than MIN_PAIRS pairs, the factor is 1.
+        If this share is unknown because there are fewer than MIN_NOISE_PAIRS pairs, the factor is 1.
         """
         return clamp(1 - self.rate(signal)) if self.known else 1.0
 

@@ -26,8 +26,8 @@ from scorer.scoring.files.line_reader import Lines, PipeLines
 from scorer.scoring.files.pair_lines import SIDES, BadLine, FilePair, parse_lines
 from scorer.scoring.judge.judge_answer import judge_answer
 from scorer.scoring.verify.pairs_to_verify import to_verify
-from scorer.scoring.verify.verifier_client import Verifier, VerifierInput
-from scorer.scoring.verify.verifier_messages import PairToVerify
+from scorer.scoring.verify.verifier_client import Verifier
+from scorer.scoring.verify.verifier_messages import PairToVerify, VerifierInput
 
 Faults = dict[str, tuple[FoundFault, ...]]  # by side
 MAX_BATCH_BYTES = 8 * 2**20  # a batch ends once its lines have this size

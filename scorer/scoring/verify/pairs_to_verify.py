@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from glidepath.config.comparison import VerifierSection
 from scorer.scoring.sampling import is_sampled
-from scorer.scoring.verify.verifier_client import VerifierInput
-from scorer.scoring.verify.verifier_messages import PairToVerify, message_of
+from scorer.scoring.verify.verifier_messages import PairToVerify, VerifierInput, message_of
 
 
 def to_verify(pair: PairToVerify, settings: VerifierSection) -> VerifierInput | None:

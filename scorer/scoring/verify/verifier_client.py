@@ -17,17 +17,9 @@ from glidepath.pair_scores import Correctness
 from glidepath.redisio import read_secret
 from scorer.scoring.verify.call_rate import CallRate
 from scorer.scoring.verify.run_command import MAX_OUTPUT, CommandLimits, NoResultError, run_command
-from scorer.scoring.verify.verifier_messages import correctness_in
+from scorer.scoring.verify.verifier_messages import VerifierInput, correctness_in
 
 TOO_LARGE = "too_large"  # why no correctness exists if the message would be larger than scoring.verifier.max_input
-
-
-@dataclass(frozen=True, slots=True)
-class VerifierInput:
-    """The message to the verifier about one pair; "" if the message would be too large."""
-
-    pair_id: str
-    message: str
 
 
 @dataclass(slots=True)

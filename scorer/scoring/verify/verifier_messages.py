@@ -34,6 +34,14 @@ class PairToVerify:
     candidate: Extracted
 
 
+@dataclass(frozen=True, slots=True)
+class VerifierInput:
+    """The message to the verifier about one pair; "" if the message would be too large."""
+
+    pair_id: str
+    message: str
+
+
 def message_of(pair: PairToVerify, *, blind: bool) -> str:
     """Return the message to the verifier: one line of JSON, without lone surrogates."""
     answers = {Side.BASELINE: _answer(pair.baseline), Side.CANDIDATE: _answer(pair.candidate)}

@@ -19,8 +19,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import aiohttp
-import structlog
 
+from glidepath.logs import get_logger
 from glidepath.protobuf_codec import decode_scored, encode_scored
 from glidepath.redisio import being_cancelled
 from scorer.scoring.worker.pair_queue import QueueEntry
@@ -29,7 +29,7 @@ from scorer.scoring.worker.scoring_process.batch_result import PairResult
 MAX_WAITING = 64  # maximum waiting pairs of a workload
 MAX_FAILURES, OPEN_S = 5, 30.0
 _STOPPING = "stopping"
-log = structlog.get_logger()
+log = get_logger()
 _AWAITED = "awaited"  # the first question is not answered yet, so no pair has a result
 
 

@@ -8,13 +8,13 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-import structlog
 from prometheus_client import CollectorRegistry
 from redis.exceptions import RedisError
 
 from glidepath.clock import unix_ms
 from glidepath.config import Config
 from glidepath.errors import UnreachableError, error_text
+from glidepath.logs import get_logger
 from glidepath.protobuf_codec import decode_scored
 from glidepath.redisio import RedisClient, being_cancelled
 from glidepath.telemetry.signals import NO_EVENTS, EvaluationEvents
@@ -39,7 +39,7 @@ SHORT_BATCH_S, LONG_BATCH_S = 0.5, 1.5
 GRACE_S = 5.0  # time to finish claimed pairs after a stop request
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 class ScoreLoop:

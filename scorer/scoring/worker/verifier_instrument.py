@@ -10,7 +10,8 @@ from glidepath.config.comparison import VerifierSection
 from glidepath.errors import ConfigError
 from glidepath.pair_scores import Correctness
 from scorer.scoring.verify.call_rate import CallRate
-from scorer.scoring.verify.verifier_client import TOO_LARGE, Verifier, VerifierInput
+from scorer.scoring.verify.verifier_client import TOO_LARGE, Verifier
+from scorer.scoring.verify.verifier_messages import VerifierInput
 from scorer.scoring.worker.judging_queue import Finding
 from scorer.scoring.worker.scoring_process.batch_result import PairResult
 

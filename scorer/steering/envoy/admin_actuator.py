@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import aiohttp
-import structlog
 
 from glidepath import runtime_keys
+from glidepath.logs import get_logger
 from glidepath.split_leases import parse_lease
 from scorer.steering.envoy.actuator import CountersReading, LeaseReading, MayWrite
 from scorer.steering.envoy.admin_interface import AdminInterface
@@ -30,7 +30,7 @@ TIMEOUT_S = 1.5
 RESOLVE_S = 3.0
 SILENT_S = 30.0  # an Envoy that has left its DNS name and does not answer for this long has ended
 
-log = structlog.get_logger()
+log = get_logger()
 
 Resolver = Callable[[str, int], Awaitable[set[str]]]
 

@@ -15,11 +15,11 @@ from collections.abc import Collection
 from urllib.parse import quote, urlencode
 
 import aiohttp
-import structlog
 from yarl import URL
 
 from glidepath import redis_keys, runtime_keys
 from glidepath.errors import error_text_with_type
+from glidepath.logs import get_logger
 from glidepath.timed_wait import wait_until_set
 from scorer.steering.envoy.actuator import CountersReading, MayWrite
 from scorer.steering.envoy.envoy_counters import MAX_BYTES, parse_counters
@@ -35,7 +35,7 @@ MAX_KEYS_PER_POST = 4000  # the keys are sent in the body, because Envoy refuses
 ADMIN_LAYER = "admin"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 def has_ended(silent_s: float | None, limit_s: float, *, has_our_keys: bool) -> bool:

@@ -10,8 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
-import structlog
-
+from glidepath.logs import get_logger
 from glidepath.timed_wait import wait_until_set
 from scorer.steering.envoy.actuator import MayWrite
 from scorer.steering.envoy.http_route_weights import (
@@ -28,7 +27,7 @@ from scorer.steering.envoy.runtime_values import RuntimeEntries
 FIRST_PAUSE_S, MAX_PAUSE_S = 0.1, 2.0  # after the first failure; doubled after each further one
 CONFLICTS_AT_ONCE = 5  # after a conflict, read again at once; at most this often until a write succeeds
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 class HttpRoute:

@@ -17,10 +17,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-import structlog
 from envoy.service.discovery.v3.discovery_pb2 import DiscoveryRequest
 
 from glidepath import envoy_names
+from glidepath.logs import get_logger
 from scorer.steering.envoy.actuator import CountersReading, LeaseReading, MayWrite
 from scorer.steering.envoy.admin_actuator import AdminActuator
 from scorer.steering.envoy.rtds_leases import LeaseService
@@ -38,7 +38,7 @@ FORGET_S = 60.0  # a disconnected Envoy stays in the fleet, as not confirmed, fo
 NACK_PAUSE_S = 1.0  # the pause after a NACK before the layer is sent again; it is doubled after each NACK
 MAX_PAUSE_S = 30.0
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 @dataclass(slots=True)

@@ -17,11 +17,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-import structlog
 from envoy.service.discovery.v3.discovery_pb2 import DiscoveryRequest
 
 from glidepath import envoy_names, runtime_keys
 from glidepath.config import Config
+from glidepath.logs import get_logger
 from glidepath.split_leases import LeaseLayer, lease_layers
 from scorer.steering.envoy.actuator import LeaseReading, MayWrite
 from scorer.steering.envoy.rtds_server import free_name, response_of, send_and_read
@@ -32,7 +32,7 @@ STALLED_S, STALLED_TICKS = 5.0, 3  # the steer loop counts as stalled after the 
 MOST_UNANSWERED = 16  # unanswered messages that are kept for a stream; an answer to an older one is ignored
 FORGET_S = 60.0  # for this long, an Envoy whose streams have ended is still counted, as one without a lease
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 @dataclass(slots=True)

@@ -14,7 +14,6 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
 import grpc
-import structlog
 from envoy.service.discovery.v3.discovery_pb2 import DiscoveryRequest, DiscoveryResponse, Resource
 from envoy.service.runtime.v3.rtds_pb2 import Runtime
 from google.protobuf.duration_pb2 import Duration
@@ -22,6 +21,7 @@ from google.protobuf.struct_pb2 import Struct
 
 from glidepath import grpc_keepalive
 from glidepath.errors import error_text
+from glidepath.logs import get_logger
 from scorer.steering.envoy.actuator import ListenError, MayWrite
 from scorer.steering.envoy.runtime_values import RuntimeEntries
 
@@ -29,7 +29,7 @@ TYPE_URL = "type.googleapis.com/envoy.service.runtime.v3.Runtime"
 SERVICE = "envoy.service.runtime.v3.RuntimeDiscoveryService"
 BIND_PAUSE_S, BIND_TIMEOUT_S = 0.2, 10.0  # between two attempts; until ``run`` ends with an error
 
-log = structlog.get_logger()
+log = get_logger()
 
 _OPTIONS = (("grpc.so_reuseport", 0), *grpc_keepalive.SERVER_OPTIONS)
 

@@ -1,7 +1,8 @@
 """The evidence about a candidate: gates that compare it with its baseline by anytime-valid tests. No clock, no I/O.
 
-Create the evidence of a step with ``Evidence.fresh(workload, percent, now_ms)``, add data with ``fold_outcomes``,
-``fold_scored`` and ``fold_feedback``, and read the result with ``verdicts``. The data passes through these modules:
+Create the evidence of a step with ``accumulator.Evidence.fresh(workload, percent, now_ms)``, add data with
+``fold_outcomes``, ``fold_scored`` and ``fold_feedback``, and read the result with ``verdicts``. The data passes through
+these modules. This file imports none of them, so that a command that only names the gates starts without NumPy:
 
     outcome summaries                   scored pairs                        feedback
       accumulator, counted_requests       scored_pairs                        accumulator
@@ -25,7 +26,3 @@ Create the evidence of a step with ``Evidence.fresh(workload, percent, now_ms)``
 
 ``state_codec`` stores all of it. ``replay`` takes events of a file instead, for ``glidepath judge``.
 """
-
-from scorer.steering.evidence.accumulator import Evidence
-
-__all__ = ["Evidence"]

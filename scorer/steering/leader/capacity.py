@@ -14,11 +14,11 @@ import time
 from dataclasses import dataclass
 
 import aiohttp
-import structlog
 
 from glidepath.config import Config, Workload
 from glidepath.config.backends import Capacity
 from glidepath.errors import error_text_with_type
+from glidepath.logs import get_logger
 from glidepath.status_and_decisions import GateAction, GateOutcome, Verdict
 from scorer.steering.ramp.ramp_policy import policy_of, seen_share
 
@@ -27,7 +27,7 @@ TIMEOUT_S = 3.0
 STALE_S = 30.0
 MAX_PAGE_BYTES = 8 * 2**20
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 def gauge_on_page(page: str, metric: str) -> float | None:

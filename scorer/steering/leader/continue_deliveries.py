@@ -10,11 +10,11 @@ import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-import structlog
 from redis.exceptions import RedisError
 
 from glidepath.config import Config
 from glidepath.errors import InputError, error_text_with_type
+from glidepath.logs import get_logger
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient, being_cancelled
 from glidepath.status_and_decisions import Decision, from_json
@@ -26,7 +26,7 @@ KEEP_RECORDS_EVERY_S = 600.0
 MOST = 200  # at most this many decisions of one workload are delivered
 NOT_ANNOUNCED = frozenset({"decommission"})  # entries that a person's command writes to the log
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import aiohttp
-import structlog
 from prometheus_client import CollectorRegistry, Gauge
 from redis.exceptions import RedisError
 
@@ -23,6 +22,7 @@ from glidepath import redis_keys
 from glidepath.clock import unix_ms
 from glidepath.config import Config
 from glidepath.errors import InputError, error_text_with_type
+from glidepath.logs import get_logger
 from glidepath.redisio import RedisClient, being_cancelled
 from glidepath.unseen_log_entries import UnseenRecord
 
@@ -32,7 +32,7 @@ TIMEOUT_S = 2.0
 MAX_BYTES = 4 * 2**20
 STATS = "/stats?format=json&filter=grpc_access_log"
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 
-import structlog
-
 from glidepath import scorer_groups
+from glidepath.logs import get_logger
 from glidepath.redisio import RedisClient
 from glidepath.scorer_groups import LIVE_S, GroupProblem, LastSteering
 from scorer.steering.leader.lease import Lease
@@ -15,7 +14,7 @@ from scorer.steering.leader.steer_metrics import SteerMetrics
 
 CHECK_S = 2.0
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 class GroupOwnership:

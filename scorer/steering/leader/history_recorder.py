@@ -11,7 +11,6 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-import structlog
 from prometheus_client import CollectorRegistry, Counter
 from redis.exceptions import RedisError, ResponseError
 from redis.typing import EncodableT, FieldT
@@ -30,6 +29,7 @@ from glidepath.history import (
     totals_from_json,
     totals_to_json,
 )
+from glidepath.logs import get_logger
 from glidepath.outcome_summaries import PINNED, Coverage, Outcomes, SideOutcomes
 from glidepath.pair_scores import AnswerFacts, ScoredPair
 from glidepath.pairs import PairKind
@@ -45,7 +45,7 @@ SLICES = 8  # in an eighth of EVERY_S, an eighth of the workloads is added up, s
 MOST_WAITING = 5000  # flushes and pairs of a workload that wait to be added up
 OPEN_TTL_S = 2 * 3600
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
-import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from redis.exceptions import RedisError
 
 from glidepath.config import Config
 from glidepath.errors import InputError, error_text_with_type
 from glidepath.kept_pairs import keep_pairs
+from glidepath.logs import get_logger
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient, being_cancelled
 from glidepath.status_and_decisions import Decision, WeighedPair, from_json
@@ -27,7 +27,7 @@ EXPIRE_EVERY_S = 60.0  # expired pairs and results are removed this often
 LATEST = 50  # the number of decisions with which a new leader begins
 BATCH = 200
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 def pairs_to_keep(entries: Sequence[tuple[bytes, Mapping[bytes, bytes]]]) -> dict[str, WeighedPair]:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-import structlog
 from redis.exceptions import RedisError
 
 from glidepath import redis_keys
 from glidepath.errors import error_text_with_type
+from glidepath.logs import get_logger
 from glidepath.redisio import RedisClient, being_cancelled
 from scorer.steering.leader.outcome_watch import OutcomeWatch
 
 EVERY_S = 0.5
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 def entries_by_node(raw: Mapping[bytes, bytes]) -> dict[str, int]:

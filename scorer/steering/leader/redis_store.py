@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import structlog
 from redis.exceptions import ResponseError
 
 from glidepath.errors import InputError
 from glidepath.feedback import Feedback, decode_feedback
+from glidepath.logs import get_logger
 from glidepath.outcome_summaries import Outcomes
 from glidepath.pair_scores import ScoredPair
 from glidepath.protobuf_codec import decode_outcomes, decode_scored
@@ -24,7 +24,7 @@ from glidepath.scorer_groups import LIVE_S
 from glidepath.status_and_decisions import Command, Decision, from_json, to_json
 from scorer.steering.store_protocol import FencedError, News, OldCommands, OwnedError, Record
 
-log = structlog.get_logger()
+log = get_logger()
 
 BATCH = 500  # the largest number of entries of a stream in one read; a full batch leads to another read at once
 # See ADR 0090.

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import structlog
-
 from glidepath.clock import unix_ms
+from glidepath.logs import get_logger
 from scorer.steering.envoy.actuator import Actuator
 from scorer.steering.envoy.runtime_values import Retreat, RuntimeEntries, RuntimeKeys, desired_values
 from scorer.steering.ramp.states import RETREATING
 from scorer.steering.workload.tick import Tick
 from scorer.steering.workload.workload_state import WorkloadState
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 class Retreats:

@@ -9,12 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-import structlog
-
 from glidepath.errors import error_text_with_type
+from glidepath.logs import get_logger
 from scorer.steering.envoy.actuator import Actuator
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 class RunningActuator:

@@ -13,13 +13,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-import structlog
 from prometheus_client import CollectorRegistry, Counter
 from redis.exceptions import RedisError
 
 from glidepath.clock import unix_ms
 from glidepath.config import Config
 from glidepath.errors import GlidepathError, InputError, error_text_with_type
+from glidepath.logs import get_logger
 from glidepath.probe.prompts import ProbeRequest, probe_requests
 from glidepath.probe.send import Prober, ProbeResult, answer_failure, store_pair
 from glidepath.redis_keys import WorkloadKeys
@@ -29,7 +29,7 @@ from glidepath.writes_to_a_full_redis import add_to_stream
 
 MAX_PAUSE_S = 15.0  # the longest pause between two reads of the progress in Redis; also the pause after an error
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 @dataclass(frozen=True, slots=True)

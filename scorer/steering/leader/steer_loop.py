@@ -14,11 +14,11 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
-import structlog
 from redis.exceptions import RedisError
 
 from glidepath.config import Config
 from glidepath.errors import error_text, first_of
+from glidepath.logs import get_logger
 from glidepath.redisio import being_cancelled
 from glidepath.status_and_decisions import Decision
 from glidepath.timed_wait import wait_until_set
@@ -50,7 +50,7 @@ YIELD_EVERY = 20  # the number of workloads after which a tick lets other tasks 
 SETTLE_S = 0.25  # how long a tick waits for Envoys to answer
 MEMORY_S = 10.0  # for this long after its term, a former leader may use its own state if Redis has lost the stored one
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 class SteerLoop:

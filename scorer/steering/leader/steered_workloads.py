@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-import structlog
-
 from glidepath.config import Config
 from glidepath.errors import error_text_with_type
+from glidepath.logs import get_logger
 from glidepath.status_and_decisions import Phase
 from scorer.steering.envoy.actuator import LeaseReading
 from scorer.steering.envoy.http_route_weights import steered_rules
@@ -33,7 +32,7 @@ from scorer.steering.workload.workload_state import WorkloadState
 STALE_MS = 10_000  # for this long after a takeover, a former leader's last weights are not mistaken for an override
 NO_NEWS = News()
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,16 +13,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import structlog
-
 from glidepath.errors import InputError
+from glidepath.logs import get_logger
 from scorer.steering.store_protocol import SteeringStore
 from scorer.steering.workload.steady_time import ClockReadings, SteadyTime
 from scorer.steering.workload.workload_spec import WorkloadSpec
 from scorer.steering.workload.workload_state import BaselineRestart, WorkloadState, new_state
 from scorer.steering.workload.workload_state_codec import OtherSchemaError, decode, encode
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ from scorer.steering.steering_interfaces import DecisionSink, EvidenceKind
 
 def evidence_kind() -> EvidenceKind:
     """Return the class of scorer/steering/evidence that implements ``EvidenceKind``."""
-    kind: EvidenceKind = import_module("scorer.steering.evidence").Evidence
+    kind: EvidenceKind = import_module("scorer.steering.evidence.accumulator").Evidence
     return kind
 
 

@@ -12,10 +12,10 @@ from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 
-import structlog
 from prometheus_client import Counter, Gauge
 
 from glidepath.clock import unix_ms
+from glidepath.logs import get_logger
 from glidepath.status_and_decisions import Decision, to_json
 from glidepath.timed_wait import wait_until_set
 from scorer.steering.notify.delivery import reason_of
@@ -24,7 +24,7 @@ BACKLOG = 10_000  # the largest number of decisions that wait for the file
 BATCH = 500
 FIRST_PAUSE_S, MAX_PAUSE_S = 0.5, 30.0
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 class DecisionLogFile:

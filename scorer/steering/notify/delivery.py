@@ -17,9 +17,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 import aiohttp
-import structlog
 from prometheus_client import Counter
 
+from glidepath.logs import get_logger
 from glidepath.redisio import being_cancelled, raise_if_cancelled
 from glidepath.status_and_decisions import Decision, to_json
 from glidepath.timed_wait import wait_until_set
@@ -35,7 +35,7 @@ DRAIN_S = 3.0  # the time to deliver the queued decisions at the end of the proc
 Send = Callable[[aiohttp.ClientSession, Decision], Awaitable[None]]
 Wants = Callable[[Decision], bool]
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 class RefusedError(Exception):

@@ -16,7 +16,7 @@ from glidepath.redisio import RedisClient, being_cancelled, connect
 from glidepath.sides import Origin, Side
 from glidepath.status_and_decisions import Command, CommandKind, WorkloadStatus, from_json, to_json
 from scorer.steering.envoy.actuator import MemoryActuator
-from scorer.steering.evidence import Evidence
+from scorer.steering.evidence.accumulator import Evidence
 from scorer.steering.leader.host_clocks import HostClocks
 from scorer.steering.leader.lease import Lease
 from scorer.steering.leader.redis_store import RedisSteeringStore

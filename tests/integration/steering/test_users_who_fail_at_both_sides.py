@@ -15,7 +15,7 @@ from extproc.exchange_transitions import Half
 from extproc.outcome_classification import RequestOutcome
 from glidepath.protobuf_codec import decode_outcomes, encode_outcomes
 from glidepath.sides import Origin, Side
-from scorer.steering.evidence import Evidence
+from scorer.steering.evidence.accumulator import Evidence
 from tests.support.capture_setup import OF_CANDIDATE, OK, CaptureSetup, setup
 from tests.support.evidence_builders import by_gate, workload_of
 

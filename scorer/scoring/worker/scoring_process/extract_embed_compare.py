@@ -41,8 +41,7 @@ from scorer.scoring.embed import Embedder, VectorCache, Vectors, embed_texts, tr
 from scorer.scoring.judge.answers_repeated_across_prompts import RepeatedAnswers
 from scorer.scoring.judge.judge_answer import judge_answer
 from scorer.scoring.verify.pairs_to_verify import to_verify
-from scorer.scoring.verify.verifier_client import VerifierInput
-from scorer.scoring.verify.verifier_messages import PairToVerify
+from scorer.scoring.verify.verifier_messages import PairToVerify, VerifierInput
 from scorer.scoring.worker.unscored_result import facts_without_body, unscored
 
 _NOTHING = Extracted(Surface.UNKNOWN)

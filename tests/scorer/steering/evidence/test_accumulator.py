@@ -10,7 +10,7 @@ from glidepath.histogram import Histogram
 from glidepath.pair_scores import AnswerFacts, ScoredPair
 from glidepath.pairs import PairKind
 from glidepath.sides import Origin, Side
-from scorer.steering.evidence import Evidence
+from scorer.steering.evidence.accumulator import Evidence
 from tests.support.evidence_builders import (
     GATES,
     by_gate,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from glidepath.outcome_summaries import Outcomes
 from glidepath.sides import Side
 from glidepath.status_and_decisions import Verdict
-from scorer.steering.evidence import Evidence
+from scorer.steering.evidence.accumulator import Evidence
 from scorer.steering.evidence.burst_discount import BurstState, most_by_chance
 from scorer.steering.evidence.gate_observations import NO_REQUESTS, RequestCounts
 from tests.support.evidence_builders import by_gate, fresh_evidence, side, through_json, workload_of

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from glidepath.pairs import PairKind
 from glidepath.sides import Side
 from glidepath.status_and_decisions import Verdict
-from scorer.steering.evidence import Evidence
+from scorer.steering.evidence.accumulator import Evidence
 from scorer.steering.evidence.changepoint import NO_BAD_PERIOD
 from scorer.steering.evidence.gate_specs import GateKind, GateSpec
 from scorer.steering.evidence.mixture import RateGrid

@@ -8,7 +8,7 @@ import pytest
 from glidepath.histogram import Histogram
 from glidepath.outcome_summaries import Outcomes, SideOutcomes
 from glidepath.sides import Origin, Side
-from scorer.steering.evidence import Evidence
+from scorer.steering.evidence.accumulator import Evidence
 from scorer.steering.evidence.clients_leave_gate import UsualWait
 from tests.support.evidence_builders import by_gate, fresh_evidence, through_json, workload_of
 

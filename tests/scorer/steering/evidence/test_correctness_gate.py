@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from glidepath.pair_scores import Correctness, ScoredPair
 from glidepath.pairs import PairKind
-from scorer.steering.evidence import Evidence
+from scorer.steering.evidence.accumulator import Evidence
 from scorer.steering.evidence.correctness_gate import CorrectnessGate, true_class
 from scorer.steering.evidence.gate_observations import CorrectnessGiven
 from scorer.steering.evidence.gates_of_workload import judges_answers, specs_of

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from glidepath.answer_faults import AnswerFault, Grade
 from glidepath.pair_scores import AnswerFacts, ScoredPair
 from glidepath.pairs import PairKind
-from scorer.steering.evidence import Evidence
+from scorer.steering.evidence.accumulator import Evidence
 from scorer.steering.evidence.defects_gate import DefectsGate, answers_judged
 from scorer.steering.evidence.gate_observations import AnswersJudged
 from scorer.steering.evidence.gates_of_workload import specs_of

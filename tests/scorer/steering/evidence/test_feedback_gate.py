@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glidepath.feedback import Feedback, FeedbackMatch
-from scorer.steering.evidence import Evidence
+from scorer.steering.evidence.accumulator import Evidence
 from scorer.steering.evidence.feedback_gate import FeedbackGate
 from scorer.steering.evidence.gate_observations import FeedbackGiven
 from scorer.steering.evidence.gates_of_workload import specs_of

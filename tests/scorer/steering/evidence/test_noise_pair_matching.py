@@ -14,7 +14,7 @@ from glidepath.pair_scores import AnswerFacts
 from glidepath.pairs import PairKind
 from glidepath.sides import Origin
 from glidepath.status_and_decisions import Verdict
-from scorer.steering.evidence import Evidence
+from scorer.steering.evidence.accumulator import Evidence
 from scorer.steering.evidence.gate_observations import PairsMatched
 from scorer.steering.evidence.noise_pair_matching import NoisePair, PairMatcher
 from tests.support.evidence_builders import pair, through_json, workload_of

@@ -12,7 +12,7 @@ import pytest
 from bench.simulated_runs import AT, upper_limit
 from glidepath.pairs import PairKind
 from glidepath.status_and_decisions import Verdict
-from scorer.steering.evidence import Evidence
+from scorer.steering.evidence.accumulator import Evidence
 from scorer.steering.evidence.gate_specs import GateKind, GateSpec
 from scorer.steering.evidence.gates_of_workload import specs_of
 from scorer.steering.evidence.pair_gates import PairGate, pair_gate

@@ -14,7 +14,7 @@ from glidepath.pair_scores import AnswerFacts, ScoredPair
 from glidepath.pairs import Ending, PairKind
 from glidepath.sides import Origin, Side
 from glidepath.status_and_decisions import Verdict
-from scorer.steering.evidence import Evidence
+from scorer.steering.evidence.accumulator import Evidence
 from scorer.steering.evidence.paired_gate import MOST_WITHOUT_COPIES
 
 CONFIG = """

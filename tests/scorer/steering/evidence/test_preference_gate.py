@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glidepath.pair_scores import Preference, ScoredPair
-from scorer.steering.evidence import Evidence
+from scorer.steering.evidence.accumulator import Evidence
 from scorer.steering.evidence.gate_observations import PreferenceGiven
 from scorer.steering.evidence.gates_of_workload import judges_answers, specs_of
 from scorer.steering.evidence.preference_gate import PreferenceGate

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glidepath.sides import Side
-from scorer.steering.evidence import Evidence
+from scorer.steering.evidence.accumulator import Evidence
 from scorer.steering.evidence.changepoint import NO_BAD_PERIOD
 from scorer.steering.evidence.shared_outage import OutageWatch, at_most
 from tests.support.evidence_builders import flush, side, workload_of

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from glidepath.pair_scores import AnswerFacts, Correctness, Preference, ScoredPair
 from glidepath.pairs import PairKind
 from glidepath.status_and_decisions import Verdict, WeighedPair
-from scorer.steering.evidence import Evidence
+from scorer.steering.evidence.accumulator import Evidence
 from scorer.steering.evidence.gate_observations import PairRef
 from scorer.steering.evidence.weighed_pairs import MOST_PAIRS, with_pair
 from tests.support.evidence_builders import by_gate, fresh_evidence, pair, workload_of

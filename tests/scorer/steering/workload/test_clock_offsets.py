@@ -17,7 +17,7 @@ from glidepath.pairs import PairKind
 from glidepath.sides import Origin, Side
 from glidepath.status_and_decisions import Phase, to_json
 from scorer.steering.envoy.actuator import MemoryActuator
-from scorer.steering.evidence import Evidence
+from scorer.steering.evidence.accumulator import Evidence
 from scorer.steering.leader.steer_metrics import SteerMetrics
 from scorer.steering.store_protocol import News
 from scorer.steering.workload.clock_offsets import WINDOW_MS, SourceClocks, skew_warning

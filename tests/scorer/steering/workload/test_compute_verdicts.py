@@ -10,7 +10,7 @@ from glidepath.config import parse_config
 from glidepath.outcome_summaries import Outcomes
 from glidepath.sides import Side
 from glidepath.status_and_decisions import Verdict
-from scorer.steering.evidence import Evidence
+from scorer.steering.evidence.accumulator import Evidence
 from scorer.steering.leader.wiring import evidence_kind
 from scorer.steering.workload.compute_verdicts import JUDGE_MS, judge
 from scorer.steering.workload.steady_time import SteadyTime

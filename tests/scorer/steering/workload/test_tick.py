@@ -14,7 +14,7 @@ from glidepath.outcome_summaries import Outcomes, SideOutcomes
 from glidepath.sides import Origin, Side
 from glidepath.status_and_decisions import Command, CommandKind, Decision, Phase
 from scorer.steering.envoy.actuator import MemoryActuator
-from scorer.steering.evidence import Evidence
+from scorer.steering.evidence.accumulator import Evidence
 from scorer.steering.store_protocol import News
 from scorer.steering.workload.tick_context import TickContext
 from scorer.steering.workload.workload_state_codec import encode

@@ -8,7 +8,7 @@ from glidepath.config import parse_config
 from glidepath.protobuf_codec import decode_scored, encode_pair
 from scorer.scoring.worker.scoring_process.extract_embed_compare import ScoringContext
 from scorer.scoring.worker.scoring_process.score_batch import score_batch
-from scorer.steering.evidence import Evidence
+from scorer.steering.evidence.accumulator import Evidence
 from tests.support.answer_pairs import noise_pair, pair
 from tests.support.embedders import WordEmbedder
 

@@ -16,7 +16,7 @@ from glidepath.errors import InputError
 from glidepath.outcome_summaries import AtFault, LocalReplies
 from glidepath.pairs import PairKind
 from glidepath.sides import Origin, Side
-from scorer.steering.evidence import Evidence
+from scorer.steering.evidence.accumulator import Evidence
 from tests.support.evidence_builders import (
     GATES,
     by_gate,

@@ -12,7 +12,7 @@ import pytest
 
 from glidepath.sides import Side
 from glidepath.status_and_decisions import Verdict
-from scorer.steering.evidence import Evidence
+from scorer.steering.evidence.accumulator import Evidence
 from tests.support.evidence_builders import by_gate, flush, side, workload_of
 
 GATES = "    gates: {errors: {max_increase: 0.5%}, latency: []}\n"
