@@ -29,8 +29,9 @@ _HINTS = re.compile(
     rb"|item_reference|encrypted_content|signature|redacted_thinking|thoughtSignature|thought_signature"
     rb"|systemTool|s3Location|context|audio|reasoning\.encrypted|agent_id|conversation_id|vector_store_ids|deferred"
     rb"|enable_search|enable_code_interpreter|enable_enhancement|web_search|data_sources|dataSources"
-    rb'|mcp_approval_response|previous_interaction_id|integrations|preset)"'
+    rb'|mcp_approval_response|previous_interaction_id|integrations|preset|keep_alive)"'
 )
+_UNLOADS = re.compile(r"0+(?:\.0+)?[a-zµ]*")  # an Ollama duration of zero, after which the model is unloaded
 _ONLINE = ":online"  # the end of a model's name with which OpenRouter searches the web
 _PRESET = "@preset/"  # in a model's name: a system prompt and parameters that OpenRouter keeps
 _LONG_STRING = re.compile(rb'"[^"\\]{1024,}+"')  # names and types are shorter
@@ -171,6 +172,8 @@ def _acts(document: Mapping[str, object]) -> bool:
     if document.get("web_search_options") is not None:  # {} asks for a search too
         return True
     if isinstance(model, str) and model.endswith(_ONLINE):
+        return True
+    if "keep_alive" in document and _UNLOADS.fullmatch(str(document["keep_alive"])):
         return True
     if isinstance(items, list) and any(isinstance(one, dict) and one.get("type") == _APPROVAL for one in items):
         return True

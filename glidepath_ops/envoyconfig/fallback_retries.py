@@ -17,6 +17,8 @@ from glidepath_ops.envoyconfig.envoy_api_builders import typed
 from glidepath_ops.envoyconfig.envoy_versions import CLUSTER_RETRY_POLICY, lacks
 
 RETRY_ON = "5xx,reset,connect-failure,gateway-error,retriable-status-codes"
+# Statuses of gRPC calls, like a 5xx, 429 or a time limit. Envoy sees them only if the answer has nothing before them.
+RETRY_ON_GRPC = "unavailable,internal,resource-exhausted,deadline-exceeded"
 BUSY = [429]
 # The statuses with which a backend refuses a request that it cannot serve: too long a prompt, an unknown model or
 # parameter, a picture. If the baseline refuses it, too, the baseline's answer reaches the client (ADR 0312).
@@ -31,7 +33,7 @@ def policy_of_cluster(config: Config, candidate: Backend) -> Json | None:
     if lacks(config.envoy.version, CLUSTER_RETRY_POLICY):
         return None
     return {
-        "retry_on": RETRY_ON,
+        "retry_on": f"{RETRY_ON},{RETRY_ON_GRPC}",
         "num_retries": 1,
         "retry_priority": _to_the_baseline(),
         "retriable_status_codes": _statuses(candidate),
@@ -62,6 +64,7 @@ def conditions_of_candidate(config: Config, workload: str) -> dict[str, str]:
     statuses = _statuses(config.backends[config.workload(workload).candidate])
     return {
         "x-envoy-retry-on": RETRY_ON,
+        "x-envoy-retry-grpc-on": RETRY_ON_GRPC,
         "x-envoy-max-retries": "1",
         "x-envoy-retriable-status-codes": ",".join(str(status) for status in statuses),
     }

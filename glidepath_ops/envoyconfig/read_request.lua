@@ -7,7 +7,10 @@
 -- glidepath/call_classes.py; the answers of STORED are stored unless the body says otherwise).
 
 local FACTS = "glidepath.request"
-local UPLOADS = { "^multipart/", "^audio/", "^image/", "^video/", "^application/octet%-stream" }
+-- Bodies that are no JSON, and that Envoy must not hold until their end: a gRPC call may be answered before its end.
+local UPLOADS = {
+  "^multipart/", "^audio/", "^image/", "^video/", "^application/octet%-stream", "^application/grpc",
+}
 
 -- Returns why a body cannot be read although it is there, or nil.
 local function unreadable_by_headers(headers)

@@ -24,7 +24,8 @@ for _, name in ipairs({
   "max_output_tokens", "thought_signature", "tool_call_id", "tool_use_id", "call_id", "toolUseId", "reasoning",
   "reasoning_content", "reasoning_details", "thinking_blocks", "reasoningContent", "context", "conversation_id",
   "agent_id", "deferred", "vector_store_ids", "file_ids", "previous_interaction_id", "skill_id", "fileSearch",
-  "file_search", "retrieval", "arguments", "args", "s3Location", "preset",
+  "file_search", "retrieval", "arguments", "args", "s3Location", "preset", "chat_history", "url", "data", "file_data",
+  "image_url", "environment", "container_id", "input_image_mask", "skills",
 }) do NAMES[name] = name end
 for name in pairs(STICKY_KEYS) do
   local last = name:match("^metadata%.(.*)$") or name
@@ -32,7 +33,9 @@ for name in pairs(STICKY_KEYS) do
 end
 
 local PROMPTS = { input = true, prompt = true, inputs = true, message = true, text_input = true, text = true }
-local LISTS = { messages = true, input = true, contents = true }
+local LISTS = { messages = true, input = true, contents = true, chat_history = true }
+local TEXTS = { content = true, text = true, message = true } -- of a turn
+local PICTURES = { url = true, data = true, file_data = true, image_url = true } -- and other files in a turn
 local HOSTED_KEYS = {
   googleSearch = true, google_search = true, codeExecution = true, code_execution = true, urlContext = true,
   url_context = true, fileSearch = true, file_search = true, retrieval = true,
@@ -105,6 +108,11 @@ local function add_text(scan, first, last)
   if scan.hash.bytes >= MOST_HASHED then scan.decided = true end
 end
 
+-- Adds a picture or another file: its bytes, or its address without the query, which may be signed anew at each turn.
+local function add_picture(scan, first, last)
+  if scan.hash.bytes < MOST_HASHED then hashed(scan.hash, sample(scan, first, last):match("^[^?]*")) end
+end
+
 local function add_sticky(scan, key, text)
   if not STICKY_KEYS[key] or text == "" then return end
   local hash = new_hash()
@@ -147,7 +155,9 @@ local function take_member(scan, name, first, last)
   if name == "model" then return take_model(scan, first, last) end
   local is_empty = last - first == 1
   if NEEDS[name] and not is_empty then needs_state(scan, name) end
-  if PROMPTS[name] and not is_empty and not scan.decided then
+  if name == "message" and not is_empty then
+    scan.message = { first, last } -- of Cohere: the turn after those of chat_history
+  elseif PROMPTS[name] and not is_empty and not scan.decided then
     add_text(scan, first, last)
     scan.decided = scan.decided or name ~= "text_input"
   end
@@ -182,8 +192,10 @@ local function take_inner(scan, name, first, last)
   if not scan.in_messages or scan.decided then return end
   if name == "role" and depth == 3 then
     scan.role = last - first <= LONGEST_NAME and piece(scan, first + 1, last - 1) or ""
-  elseif name == "content" or name == "text" then
+  elseif TEXTS[name] then
     add_text(scan, first, last)
+  elseif PICTURES[name] then
+    add_picture(scan, first, last)
   end
 end
 
@@ -239,6 +251,8 @@ local function take_text(scan, last)
     if last - first > 1 then take_listed_state(scan, name) end
     if name == "modalities" and last - first <= LONGEST_NAME then
       add_modality(scan, MODALITIES[piece(scan, first + 1, last - 1)])
+    elseif name == "images" and (depth == 2 or scan.in_messages and not scan.decided) then
+      add_picture(scan, first, last)
     elseif depth == 2 and PROMPTS[name] and not scan.decided then
       add_text(scan, first, last)
     end
@@ -271,7 +285,7 @@ local function open(scan, at, is_list)
   if depth == 4 and scan.names[2] == "tools" and HOSTED_KEYS[name] then scan.facts.hosted = true end
   if depth == 2 and name == "audio" then add_modality(scan, "audio") end -- of the answer
   if name == "images" and is_list then add_modality(scan, "image") end
-  if depth > 4 and scan.names[2] ~= "tools" and not is_list and name ~= "audio" then
+  if depth > 4 and scan.names[2] ~= "tools" and not is_list and name ~= "audio" and name ~= "image_url" then
     add_modality(scan, MODALITIES[name])
   end
 end
@@ -286,7 +300,7 @@ local function close(scan, at)
   end
   if depth ~= 3 or not scan.in_messages or scan.decided then return end
   local role = scan.role
-  local is_first = role == nil or role == "user" or scan.messages >= MOST_MESSAGES
+  local is_first = role == nil or role == "user" or role == "USER" or scan.messages >= MOST_MESSAGES
   if is_first and scan.hash.bytes > 0 then scan.decided = true end
 end
 
@@ -349,6 +363,7 @@ function request_facts(body)
   if not scan.ended then return new_facts() end
   local facts = scan.facts
   if facts.ambiguous then return nil, "ambiguous" end
+  if scan.message ~= nil and not scan.decided then add_text(scan, scan.message[1], scan.message[2]) end
   if scan.hash.bytes > 0 then facts.conversation = digest(scan.hash) end
   return facts
 end

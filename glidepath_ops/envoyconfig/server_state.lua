@@ -29,6 +29,11 @@ local function in_arguments(scan)
   return false
 end
 
+-- Returns whether a member belongs to the environment of OpenAI's tool `shell`.
+local function in_environment(scan)
+  return scan.names[2] == "tools" and scan.names[4] == "environment"
+end
+
 -- Takes the name of the model, which may name a preset of OpenRouter: a system prompt and parameters.
 local function take_model_state(scan, model)
   if model:find("@preset/", 1, true) then needs_state(scan, "preset") end
@@ -41,7 +46,11 @@ local function take_inner_state(scan, name)
     if NEEDS_BY_ID[top] and depth == 2 then needs_state(scan, top) end
     if top == "messages" and depth == 4 and scan.names[4] == "audio" then needs_state(scan, "audio") end
   elseif name == "skill_id" then
-    if top == "container" then needs_state(scan, top) end
+    if top == "container" or in_environment(scan) then needs_state(scan, "container") end
+  elseif name == "container_id" then
+    if in_environment(scan) then needs_state(scan, "container") end
+  elseif name == "file_id" and top == "tools" then
+    if scan.names[depth] == "input_image_mask" then needs_state(scan, "file") end
   elseif name == "container" then
     if top == "tools" and depth == 3 then needs_state(scan, name) end
   elseif FILES[name] and top ~= "tools" and not in_arguments(scan) then

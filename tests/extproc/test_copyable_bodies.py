@@ -26,6 +26,8 @@ ACTING: dict[str, Any] = {
     "Bedrock's grounding": {"toolConfig": {"tools": [{"systemTool": {"name": "nova_grounding"}}]}},
     "Gemini's code": {"tools": [{"functionDeclarations": []}, {"codeExecution": {}}]},
     "background": {"background": True, "input": "x"},
+    "a model is unloaded": {"model": "m", "keep_alive": 0},
+    "a model is unloaded after the answer": {"model": "m", "messages": [], "keep_alive": "0s"},
     "a search model": {"web_search_options": {}, "messages": []},
     "Cohere's connectors": {"connectors": [{"id": "web-search"}], "message": "x"},
     "plugins": {"plugins": [{"id": "web"}]},
@@ -67,6 +69,8 @@ STATEFUL: dict[str, Any] = {
     "Gemini's signature": {"contents": [{"parts": [{"text": "x", "thoughtSignature": "s"}]}]},
 }
 PLAIN: dict[str, Any] = {
+    "a model stays loaded": {"model": "m", "prompt": "x", "keep_alive": "30m"},
+    "a model stays loaded for ever": {"model": "m", "prompt": "x", "keep_alive": -1},
     "functions": {"tools": [{"type": "function", "function": {"name": "f"}}]},
     "Anthropic's own tools": {"tools": [{"name": "f", "input_schema": {}}, {"type": "bash_20250124", "name": "bash"}]},
     "Gemini's functions": {"tools": [{"functionDeclarations": [{"name": "f"}]}]},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -125,3 +126,62 @@ async def test_a_client_cannot_choose_its_side(tmp_path: Path) -> None:
             for name in got.headers
             if name.startswith("x-glidepath")
         ]
+
+
+def _openai(picture: str) -> dict[str, Any]:
+    parts = [{"type": "text", "text": "Extract."}, {"type": "image_url", "image_url": {"url": picture}}]
+    return {"messages": [message("user", parts)]}
+
+
+def _responses(picture: str) -> dict[str, Any]:
+    parts = [{"type": "input_text", "text": "Extract."}, {"type": "input_image", "image_url": picture}]
+    return {"input": [message("user", parts)]}
+
+
+def _anthropic(picture: str) -> dict[str, Any]:
+    source = {"type": "base64", "media_type": "image/png", "data": picture}
+    return {"messages": [message("user", [{"type": "image", "source": source}, {"type": "text", "text": "Extract."}])]}
+
+
+def _gemini(picture: str) -> dict[str, Any]:
+    inline = {"inlineData": {"mimeType": "image/png", "data": picture}}
+    return {"contents": [{"role": "user", "parts": [{"text": "Extract."}, inline]}]}
+
+
+def _ollama(picture: str) -> dict[str, Any]:
+    return {"messages": [{**message("user", "Extract."), "images": [picture]}]}
+
+
+def _ollama_generate(picture: str) -> dict[str, Any]:
+    return {"prompt": "Extract.", "images": [picture]}
+
+
+@pytest.mark.parametrize("form", [_openai, _responses, _anthropic, _gemini, _ollama, _ollama_generate])
+async def test_requests_with_the_same_words_and_different_pictures_are_split(
+    tmp_path: Path, form: Callable[[str], dict[str, Any]]
+) -> None:
+    async with envoy_with_backends(tmp_path, chat=DEFAULT) as setup:
+        setup.set_share(50)
+        for number in range(60):
+            await setup.post(form("iVBORw0KGgo" * 300 + f"{number:04}" + "AAAA" * 3))
+        assert 10 < len(setup.onprem.received) < 50
+        setup.clear_received()
+        for turn in range(10):  # the address of a picture is signed anew at each turn
+            await setup.post(form(f"https://pictures/one.png?signature={turn}"))
+        assert len(setup.onprem.received) in (0, 10)
+
+
+@pytest.mark.parametrize("first", [[], [{"role": "CHATBOT", "message": "How can I help?"}]], ids=["", "greeting"])
+async def test_a_conversation_of_coheres_first_api_keeps_its_side(tmp_path: Path, first: list[dict[str, str]]) -> None:
+    async with envoy_with_backends(tmp_path, chat=DEFAULT) as setup:
+        setup.set_share(50)
+        sides = set()
+        for user in range(12):
+            history = list(first)
+            setup.clear_received()
+            for turn in range(5):
+                text = f"question {turn} of {user}"
+                await setup.post({"message": text, "chat_history": history})
+                history += [{"role": "USER", "message": text}, {"role": "CHATBOT", "message": "x"}]
+            sides.add(len(setup.onprem.received))
+        assert sides == {0, 5}

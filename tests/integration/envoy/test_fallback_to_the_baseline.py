@@ -157,7 +157,7 @@ async def test_errors_of_the_baseline_pass_unchanged_and_are_not_retried(tmp_pat
 
 async def test_the_baseline_answers_requests_that_the_candidate_cannot_serve(tmp_path: Path) -> None:
     """If both refuse a request, the client gets the baseline's refusal. The log has the candidate's status."""
-    statuses = (400, 404, 413, 415, 422)
+    statuses = (400, 402, 404, 405, 408, 409, 410, 413, 415, 422, 424, 428, 431, 451)
     async with envoy_with_backends(tmp_path, chat=AT_ONCE) as setup:
         setup.onprem.behaviour = "status"
         log = setup.collector.entries.setdefault(envoy_names.LIVE_LOG, [])
@@ -178,11 +178,11 @@ async def test_the_baseline_answers_requests_that_the_candidate_cannot_serve(tmp
         assert {(one.error, one.failover, one.latency_ms) for one in refused} == {("", False, None)}
 
 
-async def test_a_4xx_that_says_nothing_about_the_candidate_is_not_retried(tmp_path: Path) -> None:
+async def test_a_4xx_that_is_not_registered_is_not_retried(tmp_path: Path) -> None:
     async with envoy_with_backends(tmp_path, chat=AT_ONCE) as setup:
-        setup.onprem.behaviour, setup.onprem.status = "status", 409
+        setup.onprem.behaviour, setup.onprem.status = "status", 498
         reply = await setup.post()
-        assert reply.status == 409
+        assert reply.status == 498
         assert setup.cloud.received == []
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -63,25 +66,56 @@ class _Infer(grpc.GenericRpcHandler):
         return grpc.unary_unary_rpc_method_handler(infer) if details.method == METHOD else None
 
 
-@pytest.mark.parametrize(("share", "expected"), [(0, b"cloud:tensor"), (100, b"onprem:tensor")])
-async def test_a_grpc_call_reaches_backends_that_speak_http_2(tmp_path: Path, share: int, expected: bytes) -> None:
-    ports = dict(zip(("cloud", "onprem"), free_ports(2), strict=True))
-    servers = []
-    for name, port in ports.items():
+class _Failing(grpc.GenericRpcHandler):
+    """A gRPC service that fails each call with one status."""
+
+    def __init__(self, status: grpc.StatusCode) -> None:
+        self._status = status
+
+    def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
+        async def infer(request: bytes, context: grpc.aio.ServicerContext) -> bytes:
+            await context.abort(self._status, "the engine ended")
+            return b""
+
+        return grpc.unary_unary_rpc_method_handler(infer)
+
+
+@contextlib.asynccontextmanager
+async def _grpc_calls(
+    folder: Path, chat: dict[str, Any], cloud: grpc.GenericRpcHandler, onprem: grpc.GenericRpcHandler
+) -> AsyncIterator[grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]]:
+    """Yield the gRPC method of a workload whose two backends are these services."""
+    servers, sides = [], {}
+    for name, service, port in zip(("cloud", "onprem"), (cloud, onprem), free_ports(2), strict=True):
         server = grpc.aio.server()
-        server.add_generic_rpc_handlers((_Infer(name),))
+        server.add_generic_rpc_handlers((service,))
         server.add_insecure_port(f"127.0.0.1:{port}")
         await server.start()
         servers.append(server)
-    sides = {
-        name: {"url": f"http://127.0.0.1:{port}", "protocol": "http2", "model": None} for name, port in ports.items()
-    }
-    chat = {"match": {"path": METHOD}, "start": share, "shadow": {"sample": 0}}
+        sides[name] = {"url": f"http://127.0.0.1:{port}", "protocol": "http2", "model": None}
+    chat = {"match": {"path": METHOD}, "shadow": {"sample": 0}, **chat}
     try:
         async with (
-            envoy_with_backends(tmp_path, cloud=sides["cloud"], onprem=sides["onprem"], chat=chat) as setup,
+            envoy_with_backends(folder, cloud=sides["cloud"], onprem=sides["onprem"], chat=chat) as setup,
             grpc.aio.insecure_channel(setup.envoy.live.removeprefix("http://")) as channel,
         ):
-            assert await channel.unary_unary(METHOD)(b"tensor", timeout=60) == expected
+            yield channel.unary_unary(METHOD)
     finally:
         await asyncio.gather(*(server.stop(0) for server in servers))
+
+
+@pytest.mark.parametrize("sticky", [{}, {"sticky": None}], ids=["random", "by conversation"])
+@pytest.mark.parametrize(("share", "expected"), [(0, b"cloud:tensor"), (100, b"onprem:tensor")])
+async def test_a_grpc_call_reaches_backends_that_speak_http_2(
+    tmp_path: Path, share: int, expected: bytes, sticky: dict[str, Any]
+) -> None:
+    async with _grpc_calls(tmp_path, {"start": share, **sticky}, _Infer("cloud"), _Infer("onprem")) as infer:
+        assert await infer(b"tensor", timeout=60) == expected
+
+
+@pytest.mark.parametrize("status", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL])
+async def test_the_baseline_rescues_a_grpc_call_that_the_candidate_fails(
+    tmp_path: Path, status: grpc.StatusCode
+) -> None:
+    async with _grpc_calls(tmp_path, {"start": 100}, _Infer("cloud"), _Failing(status)) as infer:
+        assert await infer(b"tensor", timeout=60) == b"cloud:tensor"

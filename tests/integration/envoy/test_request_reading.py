@@ -208,6 +208,18 @@ async def test_a_conversation_of_one_server_stays_at_the_baseline_though_nothing
         ({"container": {"skills": [{"type": "custom", "skill_id": "s"}]}}, {"state": "needs", "why": "container"}),
         ({"tools": [{"type": "code_interpreter", "container": "c1"}]}, {"state": "needs", "why": "container"}),
         (
+            {"tools": [{"type": "shell", "environment": {"type": "container_reference", "container_id": "c1"}}]},
+            {"state": "needs", "why": "container"},
+        ),
+        (
+            {"tools": [{"type": "shell", "environment": {"type": "container_auto", "skills": [{"skill_id": "s"}]}}]},
+            {"state": "needs", "why": "container"},
+        ),
+        (
+            {"tools": [{"type": "image_generation", "input_image_mask": {"file_id": "f"}}]},
+            {"state": "needs", "why": "file"},
+        ),
+        (
             {"tools": [{"type": "code_interpreter", "container": {"type": "auto", "file_ids": ["f"]}}]},
             {"state": "needs", "why": "file"},
         ),
