@@ -21,6 +21,7 @@ from glidepath.config.cross_checks import Problem
 from glidepath.config.listen_addresses import conflicts, listen_addresses
 from glidepath.config.loader import load_with_places
 from glidepath.config.partial_validation import has_faults
+from glidepath.config.request_match import Match
 from glidepath.errors import GlidepathError
 from glidepath.name_suggestions import first_of_many
 from glidepath.pluralization import number_of
@@ -144,6 +145,11 @@ def _check_configuration(checked: Checked, config: Path, *, without_secrets: boo
             for name in settings.workloads
             if _splits_embeddings(settings, name)
         ),
+        *(
+            ("note", places.locate("workloads", name, "match", "model"), _OTHER_MODELS)
+            for name in settings.workloads
+            if _refuses_other_models(settings, name)
+        ),
     ]
     checked.hints += [
         ("warning", places.locate("workloads", name, "fallback"), _FORMS.format(workload.candidate))
@@ -188,6 +194,30 @@ _EMBEDDINGS = (
     "calls for embeddings below this prefix are split too, so one index can get vectors of two models: give them a "
     "workload of their own (match.path, task: embeddings), or match.model here"
 )
+
+
+_OTHER_MODELS = (
+    "where `render envoy` writes the whole Envoy configuration, requests of other models on this path get a 404: set "
+    "envoy.default_backend to the backend that serves them now"
+)
+
+
+def _refuses_other_models(config: Config, name: str) -> bool:
+    """Return whether no workload and no default backend serves the requests of other models on a workload's path."""
+    match = config.workloads[name].match
+    if match.model is None or config.envoy.default_backend is not None:
+        return False
+    return not any(_takes_every_model(one.match, of=match) for one in config.workloads.values())
+
+
+def _takes_every_model(match: Match, *, of: Match) -> bool:
+    """Return whether a match includes every request of the path, or below the prefix, ``of``."""
+    if match.model is not None or match.headers or match.host is not None:
+        return False
+    path = of.path or of.path_prefix or ""
+    if match.path_prefix is None:
+        return match.path == of.path
+    return f"{path}/".startswith(match.path_prefix.rstrip("/") + "/")
 
 
 def _splits_embeddings(config: Config, name: str) -> bool:

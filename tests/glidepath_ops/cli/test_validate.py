@@ -246,7 +246,29 @@ def test_the_copies_of_a_path_without_a_known_form_are_a_note(
     assert [line.startswith(place + words) for line in said] == ([True] if words else [])
 
 
+OTHER = "  other: {{match: {{{}}}, baseline: cloud, candidate: onprem}}\n"
 EMBEDDINGS = "  index: {match: {path: /v1/embeddings}, task: embeddings, baseline: cloud, candidate: onprem}\n"
+
+
+@pytest.mark.parametrize(
+    ("match", "more", "said"),
+    [
+        ("{path: /v1/chat/completions}", "", False),
+        ("{path: /v1/chat/completions, model: m}", "", True),
+        ("{path_prefix: /v1, model: m}", "", True),
+        ("{path: /v1/chat/completions, model: m}", "envoy: {default_backend: cloud}\n", False),
+        ("{path: /v1/chat/completions, model: m}", OTHER.format("path_prefix: /v1"), False),
+        ("{path: /v1/chat/completions, model: m}", OTHER.format("path: /v1/chat/completions"), False),
+        ("{path: /v1/chat/completions, model: m}", OTHER.format("path: /v1/chat/completions, model: n"), True),
+        ("{path: /v1/chat/completions, model: m}", OTHER.format("path_prefix: /v1, host: a.example"), True),
+        ("{path_prefix: /v1, model: m}", OTHER.format("path: /v1/chat/completions"), True),
+    ],
+)
+def test_a_path_on_which_other_models_get_a_404_is_a_note(tmp_path: Path, match: str, more: str, *, said: bool) -> None:
+    config = tmp_path / "g.yaml"
+    config.write_text(CHAT_CONFIG.replace("{path: /v1/chat/completions}", match) + more)
+    done = CliRunner().invoke(build_app("validate"), ["validate", "-c", str(config)], catch_exceptions=False)
+    assert ("requests of other models on this path get a 404" in done.stderr) is said
 
 
 @pytest.mark.parametrize(
