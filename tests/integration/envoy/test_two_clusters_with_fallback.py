@@ -89,7 +89,7 @@ async def test_the_hop_changes_nothing_in_a_request_or_an_answer(tmp_path: Path,
         folder.mkdir()
         async with envoy_with_backends(folder, chat={**AT_ONCE, "fallback": fallback}, theirs=BOTH) as setup:
             setup.onprem.behaviour = behaviour  # type: ignore[assignment]
-            setup.onprem.status = 409  # not retried
+            setup.onprem.status = 498  # not retried
             answer = await answered(setup, json.dumps(BODY).encode())
             got = setup.onprem.last
             seen.append((answer, got.method, got.path, without_id(got.headers), got.body))

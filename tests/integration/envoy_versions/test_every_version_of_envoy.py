@@ -269,7 +269,7 @@ async def test_the_share_of_the_baseline_is_not_retried(binary: Path, envoy: dic
 
 
 @each_version
-@pytest.mark.parametrize(("status", "rescued"), [(401, True), (429, True), (404, True), (409, False)])
+@pytest.mark.parametrize(("status", "rescued"), [(401, True), (429, True), (404, True), (409, True), (498, False)])
 async def test_a_refusal_by_the_candidate_is_retried_if_it_is_not_the_clients_fault(
     binary: Path, envoy: dict[str, Any], status: int, rescued: bool, tmp_path: Path
 ) -> None:

@@ -152,5 +152,7 @@ async def test_a_waiting_notification_without_a_log_entry_counts_as_dropped_when
             async with leader(config, redis_client, box) as queue:
                 queue.announce(unstored)
                 queue.announce(HOLD)
-    ends = [(line["event"], line["decision"]) for line in lines if line["event"].startswith("notification_")]
+    delayed = "notification_delayed"  # on a fast machine, the attempts suffice for this line
+    notes = [line for line in lines if line["event"].startswith("notification_") and line["event"] != delayed]
+    ends = [(line["event"], line["decision"]) for line in notes]
     assert set(ends) == {("notification_dropped", unstored.event), ("notification_postponed", HOLD.event)}
