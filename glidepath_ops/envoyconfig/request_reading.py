@@ -26,7 +26,7 @@ from glidepath_ops.envoyconfig.sticky_hash_policy import headers_from_bodies
 READ_REQUEST = "glidepath.read_request"  # the filter, and the namespace of its settings in a reading route's metadata
 _LUA = "extensions.filters.http.lua.v3.Lua"
 _PROGRAM = "read"
-_PARTS = ("json_tokens.lua", "server_state.lua", "request_facts.lua", "read_request.lua")
+_PARTS = ("json_tokens.lua", "server_state.lua", "sticky_digests.lua", "request_facts.lua", "read_request.lua")
 # The statuses with which backends refuse reasoning or ids that another server has made.
 REFUSALS = (400, 404, 422)
 _SPLIT_STATES = "none|needs|makes|context"  # of a stateless workload; "unread" is never split

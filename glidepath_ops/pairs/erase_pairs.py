@@ -91,7 +91,7 @@ def _in_upper_case(text: str) -> str:
 
 
 def _digest(data: bytes) -> str:
-    """Return the digest that ``hashed`` in request_facts.lua computes, for a text of at most 2 KiB."""
+    """Return the digest that ``hashed`` in sticky_digests.lua computes, for a text of at most 2 KiB."""
     a, b = -2128831035 & _MASK, 1540483477
     for byte in data:
         a = ((a ^ byte) * 0x0193) & _MASK

@@ -55,7 +55,7 @@ class RequestFacts:
 
     def __init__(self) -> None:
         self._lua = _load(
-            (_TOKENS, "server_state.lua", "request_facts.lua"),
+            (_TOKENS, "server_state.lua", "sticky_digests.lua", "request_facts.lua"),
             'local STICKY_KEYS = { ["user"] = true, ["metadata.user_id"] = true }\n',
         )
 
