@@ -10,8 +10,8 @@ from glidepath.printable_text import shown_id
 
 MOST_PATH = 160  # characters; shown_id cuts a segment at 100
 PLACEHOLDER = "{id}"
-_AFTER_THESE_COMES_A_MODEL = frozenset({"deployments", "models", "model", "engines"})
-_MODEL = re.compile(r"/(?:deployments|models|model|engines)/([^/?]{1,400})")
+_AFTER_THESE_COMES_A_MODEL = frozenset({"deployments", "models", "tunedModels", "model", "engines"})
+_MODEL = re.compile(r"/(?:deployments|models|tunedModels|model|engines)/([^/?]{1,400})")
 _ID = re.compile(
     r"\d+|[0-9a-fA-F]{16,}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
     r"|[a-z]{2,16}[_-](?=[A-Za-z]*\d)[A-Za-z0-9]{12,}|(?=[^\d]*\d)[A-Za-z0-9_~+=:-]{32,}"

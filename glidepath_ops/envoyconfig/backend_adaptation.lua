@@ -88,17 +88,20 @@ end
 -- Where a path names the model: what precedes it, and what follows it.
 local MODELS_IN_PATHS = {
   "^(.*/openai/deployments/)[^/?]+(/.+)$", -- Azure OpenAI
-  "^(.*/models/)[^/:?]+(:%a+)$", -- Gemini, Vertex AI
+  "^(.*/models/)[^/:?]+(:%a+)$", -- Gemini, Vertex AI, KServe's first version
+  "^(.*/v1/models/)[^/:?]+(/%a+/[^/:?]+:predict)$", -- the same with a version or a label, as TensorFlow Serving has it
   "^(.*/model/)[^/?]+(/converse)$", "^(.*/model/)[^/?]+(/converse%-stream)$", -- Bedrock
   "^(.*/model/)[^/?]+(/invoke)$", "^(.*/model/)[^/?]+(/invoke%-with%-response%-stream)$",
   "^(.*/v2/models/)[^/?]+(/[%w/]*infer)$", "^(.*/v2/models/)[^/?]+(/[%w/]*generate)$", -- KServe
   "^(.*/v2/models/)[^/?]+(/[%w/]*generate_stream)$",
 }
 
--- Replaces the model that a path names by that of the side.
+-- Replaces the model that a path names by that of the side. Gemini's tuned models have a collection of their own, in
+-- which only the client's model is: the side's is among the other models.
 local function rename_in_path(path, side)
   if side.path_model == nil then return path end
   local bare, query = path:match("^([^?]*)(.*)$")
+  bare = bare:gsub("/tunedModels/([^/:?]+:%a+)$", "/models/%1")
   for _, form in ipairs(MODELS_IN_PATHS) do
     local before, after = bare:match(form)
     if before ~= nil then return before .. side.path_model .. after .. query end

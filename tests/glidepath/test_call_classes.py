@@ -61,6 +61,8 @@ READ = [
     "/openai/v1/chat/completions",
     "/v2/models/bert/versions/3/generate",
     "/v1beta/models/gemini:generateContent",
+    "/v1beta/tunedModels/ours:generateContent",
+    "/v1beta/tunedModels/ours:streamGenerateContent?alt=sse",
     "/model/claude/converse-stream",
     "/model/claude/invoke",
     "/v1/projects/p/locations/l/publishers/anthropic/models/claude@1:rawPredict",
@@ -88,6 +90,7 @@ MANAGEMENT = [
     ("POST", "/api/pull"),
     ("DELETE", "/api/delete"),
     ("DELETE", "/v1/models/m"),
+    ("DELETE", "/v1beta/tunedModels/ours"),
     ("PUT", "/v1/chat/completions"),
 ]
 STATEFUL = [
@@ -118,6 +121,9 @@ UNKNOWN = [
     ("POST", "/async-invoke"),
     ("POST", "/v2/repository/models/m/load"),
     ("POST", "/pooling"),
+    ("POST", "/v1beta/tunedModels"),
+    ("GET", "/v1beta/tunedModels/ours"),
+    ("POST", "/v1beta/tunedModels/ours:transferOwnership"),
     ("OPTIONS", "/v1/chat/completions"),
 ]
 

@@ -55,13 +55,13 @@ class EnvoySetup:
             content = await response.read()
             return Reply(response.status, content, response.headers, time.monotonic() - start)
 
-    async def tee(self, target: str, origin: str = "shadow", **headers: str) -> Reply:
+    async def tee(self, target: str, origin: str = "shadow", path: str = PATH, **headers: str) -> Reply:
         names = {
             envoy_names.HEADER_WORKLOAD: "chat",
             envoy_names.HEADER_TARGET: target,
             envoy_names.HEADER_ORIGIN: origin,
         }
-        return await self.post(headers={**names, **headers}, to=self.envoy.shadow)
+        return await self.post(headers={**names, **headers}, path=path, to=self.envoy.shadow)
 
     def set_share(self, percent: float, workload: str = "chat", candidate: str | None = None) -> None:
         """Set the candidate's share. ``candidate``: its cluster in the split; None means the configured cluster."""

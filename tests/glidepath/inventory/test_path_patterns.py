@@ -37,6 +37,7 @@ def test_ids_and_queries_are_no_part_of_a_pattern(path: str, pattern: str) -> No
     [
         ("/openai/deployments/gpt-4o-mini/chat/completions?api-version=1", "gpt-4o-mini"),
         ("/v1beta/models/gemini-1.5-flash:generateContent", "gemini-1.5-flash"),
+        ("/v1beta/tunedModels/ours-1a2b:generateContent", "ours-1a2b"),
         ("/model/us.anthropic.claude-3-5-sonnet-v2%3A0/converse", "us.anthropic.claude-3-5-sonnet-v2:0"),
         ("/v2/models/llama/infer", "llama"),
         ("/v1/chat/completions", ""),
