@@ -31,7 +31,7 @@ from extproc.traffic_counters import TrafficCounters
 from extproc.unexpected_errors import UnexpectedErrors
 from extproc.workloads import WorkloadInfo
 from extproc.write_buffer import RecordSink
-from glidepath.outcome_summaries import CAPABILITY, CAPABILITY_STATUSES, Coverage
+from glidepath.outcome_summaries import OTHER_REFUSALS, Coverage, kind_of_refusal
 from glidepath.pairs import Ending, PairKind, is_failure
 from glidepath.read_token_usage import token_usage
 from glidepath.sides import Origin, Side
@@ -266,7 +266,7 @@ class Capturer:
         answer = answered.answer
         if answer.status == RATE_LIMITED:
             self.cool_downs.rate_limited(planned.backend, answered.retry_after, self._clock(), self._wall())
-        elif answer.ending is not Ending.COMPLETE or answer.status >= 500:
+        elif answer.ending is not Ending.COMPLETE or answer.status >= 500 or answer.status in OTHER_REFUSALS:
             self.cool_downs.failed(planned.backend)
         else:
             self.cool_downs.answered(planned.backend, self._clock())
@@ -340,5 +340,4 @@ class Capturer:
             return  # the access log already counts it as an error
         request_id = captured.logged_id if origin is Origin.LIVE else captured.id
         request = RefusedRequest(captured.workload.name, side, origin, request_id)
-        kind = CAPABILITY if status in CAPABILITY_STATUSES else f"rejected_{status}"
-        self.counters.count_rejection(Rejection(request, kind, int(self._wall() * 1000)))
+        self.counters.count_rejection(Rejection(request, kind_of_refusal(status), int(self._wall() * 1000)))

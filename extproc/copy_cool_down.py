@@ -57,7 +57,7 @@ class CoolDowns:
         state.until = max(state.until, now + min(wait, LONGEST_S))
 
     def failed(self, backend: str) -> None:
-        """Count a copy that got no answer, or a 5xx."""
+        """Count a copy that got no answer, a 5xx, or a 4xx that the same request would not get at another time."""
         self._states.setdefault(backend, _State()).failures += 1
 
     def answered(self, backend: str, now: float) -> None:

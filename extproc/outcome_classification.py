@@ -13,8 +13,8 @@
 4. If Envoy switched from the candidate to the baseline, the outcome is the candidate's error ``failover``. ``rescued``
    is True if the baseline answered, False if the baseline failed by rule 6, and None if the client disconnected. If the
    candidate was not asked, because the model in the body could not be replaced, the entry is a ``LocalReply``. If the
-   candidate refused what the request asks for (``CAPABILITY_STATUSES``), the error is ``capability``. If the baseline
-   refuses the request, too, the client is at fault.
+   candidate refused the request with a 4xx (``REFUSALS``), the error is ``capability`` or ``rejected_<status>``. If the
+   baseline refuses the request, too, the client is at fault.
 5. A 429 to a copy is not an error of the side, because the side would have had fewer requests without copies. The entry
    is a ``LocalReply``, and copies pause (extproc/copy_cool_down.py).
 6. An upstream flag, a reset during the answer, or a status of 5xx, 408 or 429 is an error of the side. A status of 401
@@ -45,14 +45,14 @@ from extproc.response_flags import Owner, answer_without_side, client_left, side
 from extproc.workloads import WorkloadInfo
 from glidepath import envoy_names
 from glidepath.answer_faults import AnswerFault
-from glidepath.outcome_summaries import CAPABILITY, CAPABILITY_STATUSES, AtFault
+from glidepath.outcome_summaries import REFUSALS, AtFault, kind_of_refusal
 from glidepath.sides import Origin, Side
 
 MAX_UNIX_MS = 253_402_300_799_999  # the end of the year 9999, protobuf's last Timestamp
 DENIED = (401, 403)
 NOT_FOUND, RATE_LIMITED = 404, 429
 ERROR_STATUS = {408: "http_408", RATE_LIMITED: "rate_limited"}
-_INCAPABLE = tuple(str(status) for status in CAPABILITY_STATUSES)
+_KINDS_OF_REFUSALS = {str(status): kind_of_refusal(status) for status in REFUSALS}
 _WITHOUT_CAPACITY = (503, 504, 529)  # the server had too many requests, or no time
 _PLAIN = re.compile(r"[a-z0-9_]{1,40}")  # the constant part of response code details
 TEE_TIMEOUT_SHARE = 0.95  # share of the tee's timeout; Envoy starts its clock a little later than the tee
@@ -186,14 +186,14 @@ def _after_failover(
 ) -> RequestOutcome:
     """Return the outcome of a candidate's request that Envoy then sent to the baseline.
 
-    If both sides refused the request because of its content, the client is at fault.
+    If both sides refused the request, the client is at fault.
     """
     side, origin = Side.CANDIDATE, Origin.LIVE
     refused = entry.common_properties.custom_tags.get(envoy_names.REFUSED_TAG, "")
-    incapable, not_found = refused in _INCAPABLE, refused == str(NOT_FOUND)
-    if incapable and rescued and 400 <= entry.response.response_code.value < 500:
+    refusal, not_found = _KINDS_OF_REFUSALS.get(refused), refused == str(NOT_FOUND)
+    if refusal and rescued and 400 <= entry.response.response_code.value < 500:
         return RequestOutcome(workload.name, side, origin, at_ms, not_found=not_found, refused=True)
-    kind = CAPABILITY if incapable else AnswerFault.REDIRECT.value if refused.startswith("3") else "failover"
+    kind = refusal or (AnswerFault.REDIRECT.value if refused.startswith("3") else "failover")
     outcome = RequestOutcome(workload.name, side, origin, at_ms, error=kind, failover=True, rescued=rescued)
     return replace(outcome, not_found=not_found, failed_at_both=rescued is False and failed_at_both)
 

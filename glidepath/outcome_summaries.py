@@ -16,15 +16,20 @@ from glidepath.token_usage import TokenUsage, merged
 
 NO_DIGEST = "none"  # reported for an Envoy whose routes carry no digest (glidepath/served_digest.py)
 SEVERAL_DIGESTS = "several"  # reported for counts of requests of more than one digest
-# The statuses with which a backend refuses a request that it cannot serve (RFC 9110 section 15.5, RFC 4918, RFC 6585,
-# RFC 7725). If the other side accepts the request, the refusal is an error of this kind (ADR 0312). Not among them: 401
-# and 403, which refuse the credential, and 429.
-CAPABILITY_STATUSES = (
-    *(400, 402, 404, 405, 406, 408, 409, 410, 411, 412, 413, 414, 415, 416, 417, 421, 422, 423, 424, 425, 426, 428),
-    *(431, 451),
-)
+# The statuses with which a backend refuses what a request asks for (RFC 9110 section 15.5, RFC 6585, RFC 7725). If the
+# other side accepts the request, the refusal is an error of this kind (ADR 0312).
+CAPABILITY_STATUSES = (400, 404, 405, 406, 410, 411, 413, 414, 415, 416, 417, 422, 431, 451)
 CAPABILITY = "capability"
+# The statuses with which a backend refuses a request that it could serve at another time: no credit, too slow, a
+# conflict, a lock, a failed dependency (RFC 4918, RFC 8470). 401, 403, 407 and 429 are in neither list.
+OTHER_REFUSALS = (402, 408, 409, 412, 421, 423, 424, 425, 426, 428)
+REFUSALS = tuple(sorted(CAPABILITY_STATUSES + OTHER_REFUSALS))
 PINNED = "pinned_"  # in Outcomes.coverage, prefix of the reasons why requests are never split
+
+
+def kind_of_refusal(status: int) -> str:
+    """Return the kind of error that a side's 4xx is if the other side accepted the request."""
+    return CAPABILITY if status in CAPABILITY_STATUSES else f"rejected_{status}"
 
 
 class AtFault(StrEnum):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from glidepath.config.backends import Backend
 from glidepath.config.root import Config
-from glidepath.outcome_summaries import CAPABILITY_STATUSES
+from glidepath.outcome_summaries import REFUSALS
 from glidepath_ops.envoyconfig.backend_adaptation import keeps_client_credential
 from glidepath_ops.envoyconfig.commented_yaml import Json
 from glidepath_ops.envoyconfig.envoy_api_builders import typed
@@ -20,9 +20,6 @@ RETRY_ON = "5xx,reset,connect-failure,gateway-error,retriable-status-codes"
 # Statuses of gRPC calls, like a 5xx, 429 or a time limit. Envoy sees them only if the answer has nothing before them.
 RETRY_ON_GRPC = "unavailable,internal,resource-exhausted,deadline-exceeded"
 BUSY = [429]
-# The statuses with which a backend refuses a request that it cannot serve: too long a prompt, an unknown model or
-# parameter, a picture. If the baseline refuses it, too, the baseline's answer reaches the client (ADR 0312).
-INCAPABLE = list(CAPABILITY_STATUSES)
 REDIRECTS = [301, 302, 303, 307, 308]  # clients must not leave for the candidate's own address
 # A rejected credential of the candidate is retried at the baseline (ADR 0094).
 DENIED = [401, 403]  # not the client's fault, because the candidate does not get the client's own credential
@@ -72,7 +69,7 @@ def conditions_of_candidate(config: Config, workload: str) -> dict[str, str]:
 
 def _statuses(candidate: Backend) -> list[int]:
     denied = [] if keeps_client_credential(candidate, candidate=True) else DENIED
-    return sorted(INCAPABLE + denied + BUSY + REDIRECTS)
+    return sorted([*REFUSALS, *denied, *BUSY, *REDIRECTS])
 
 
 def _to_the_baseline() -> Json:

@@ -28,6 +28,20 @@ async def test_copies_pause_for_as_long_as_a_side_that_answers_429_asks() -> Non
         assert r.coverage == {"captured": 3, "tee_failed": 1, "cool_down": 1}
 
 
+@pytest.mark.parametrize(("status", "sent"), [(402, 5), (424, 5), (503, 5), (400, 8), (404, 8)])
+async def test_copies_pause_if_the_side_answers_none_of_them_but_not_if_it_refuses_what_they_ask_for(
+    status: int, sent: int
+) -> None:
+    async with setup() as r:
+        r.sender.status = status
+        r.sender.gate.set()
+        for number in range(8):
+            r.feed(r.request(request_id=f"id-{number}"), OK, END)
+            await r.settled()
+        assert len(r.sender.copies) == sent + (sent == 5)  # DOWN_AFTER, and the one that begins the first pause
+        assert r.coverage.get("cool_down", 0) == 8 - len(r.sender.copies)
+
+
 @pytest.mark.parametrize("cluster", ["cloud", "onprem-or-cloud"])
 async def test_a_client_that_gets_a_429_pauses_the_copies_to_that_side(cluster: str) -> None:
     async with setup("{same_side: 100}") as r:

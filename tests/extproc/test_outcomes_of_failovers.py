@@ -107,7 +107,15 @@ def test_a_redirect_of_the_candidate_that_the_baseline_answered_instead_is_an_er
     assert refused("-").error == "failover"
 
 
-@pytest.mark.parametrize("first", ["400", "404", "413", "415", "422"])
+@pytest.mark.parametrize("first", ["402", "408", "409", "424", "425"])
+def test_a_refusal_that_another_time_might_not_bring_is_no_lack_of_a_capability(first: str) -> None:
+    outcome = refused(first)
+    assert (outcome.error, outcome.failover, outcome.rescued) == (f"rejected_{first}", True, True)
+    both = refused(first, 409)
+    assert (both.error, both.failover, both.refused) == ("", False, True)
+
+
+@pytest.mark.parametrize("first", ["400", "404", "410", "413", "415", "422"])
 def test_a_request_that_only_the_baseline_can_answer_is_an_error_of_the_candidates_capability(first: str) -> None:
     outcome = refused(first)
     assert (outcome.error, outcome.failover, outcome.rescued) == ("capability", True, True)
