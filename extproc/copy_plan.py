@@ -20,6 +20,8 @@ from glidepath.outcome_summaries import Coverage
 from glidepath.pairs import PairKind
 from glidepath.sides import Side
 
+_GRPC = "application/grpc"  # the beginning of its content types, also those of gRPC-Web
+
 
 @dataclass(frozen=True, slots=True)
 class PlannedCopy:
@@ -66,6 +68,8 @@ def plan_copies(
     path, method = request.headers.get(":path", ""), request.headers.get(":method", "")
     if not may_be_copied(method, path, workload.settings.match.path):
         return (), Coverage.NOT_TEED
+    if request.headers.get("content-type", "").lower().startswith(_GRPC):
+        return (), Coverage.GRPC
     shadow = workload.settings.shadow
     kept_out = sides_kept_out(shadow.opt_out, request.headers)
     sampled_out = served is Side.CANDIDATE and share_of(request_id, "reverse") >= shadow.reverse

@@ -49,6 +49,7 @@ class Coverage(StrEnum):
     CAPTURED = "captured"  # exchanges whose bodies extproc received
     PAIRED = "paired"  # pairs written to Redis
     NOT_TEED = "not_teed"  # no copy: not an idempotent inference call, or the request was cut or incomplete
+    GRPC = "grpc"  # no copy: a call of gRPC, whose messages are not read
     GIVES_CREDENTIAL = "gives_credential"  # no copy: the body gives a credential or a remote tool, or is unreadable
     HAS_EFFECTS = "has_effects"  # no copy: the server would act: hosted tools, background work
     NEEDS_STATE = "needs_state"  # no copy: the request needs what one server keeps: a response, a file, a container

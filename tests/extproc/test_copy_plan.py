@@ -100,6 +100,16 @@ def test_a_request_that_gives_a_credential_is_not_copied() -> None:
     assert plan_copies(workload(), one, "id") == ((), Coverage.GIVES_CREDENTIAL)
 
 
+@pytest.mark.parametrize("cluster", ["cloud", CANDIDATE])
+@pytest.mark.parametrize("kind", ["application/grpc", "application/grpc+proto", "Application/gRPC-Web-Text"])
+def test_a_call_of_grpc_is_not_copied_and_counts_under_a_reason_of_its_own(kind: str, cluster: str) -> None:
+    path = "/inference.GRPCInferenceService/ModelInfer"
+    one = Exchange(100, BodyMemory(1000))
+    one.feed(RequestHeaders({":method": "POST", ":path": path, "content-type": kind}, cluster), 1)
+    one.feed(Chunk(Half.REQUEST, b"\0\0\0\0\x02\x0a\0", end=True), 2)
+    assert plan_copies(workload(path=path), one, "id") == ((), Coverage.GRPC)
+
+
 def test_a_request_whose_body_cannot_be_decoded_whole_is_not_copied() -> None:
     giving, harmless = b'{"api_key": "T"}', b'{"messages": []}'
     for encoding, body, reason in (

@@ -21,6 +21,7 @@ from tests.support.running_capture import Processes, RunningCapture, connected, 
 from tests.support.waiting import eventually
 
 RESPONSES, INFER = "/v1/responses", "/v2/models/m/infer"
+INFER_BY_GRPC = "/inference.GRPCInferenceService/ModelInfer"
 WORKLOADS = f"""
   responses:
     match: {{path: {RESPONSES}}}
@@ -29,6 +30,7 @@ WORKLOADS = f"""
     candidate: onprem
     shadow: {{same_side: 0}}
   kserve: {{match: {{path: {INFER}}}, task: auto, baseline: cloud, candidate: onprem, shadow: {{same_side: 0}}}}
+  triton: {{match: {{path: {INFER_BY_GRPC}}}, task: auto, baseline: cloud, candidate: onprem, shadow: {{same_side: 0}}}}
 """
 
 
@@ -95,6 +97,12 @@ async def test_the_header_that_splits_a_binary_body_is_copied(setup: RunningCapt
     await eventually(lambda: len(setup.onprem.received) == 1)
     copy = setup.onprem.last
     assert (copy.body, copy.headers["inference-header-content-length"]) == (head + b"\x01\x02", str(len(head)))
+
+
+async def test_a_call_of_grpc_is_not_copied_and_counts_as_such(setup: RunningCapture) -> None:
+    await post(setup, INFER_BY_GRPC, b"\0\0\0\0\x02\x0a\0", **{"content-type": "application/grpc"})
+    await covered(setup, "triton", captured=1, grpc=1)
+    assert setup.onprem.received == []
 
 
 async def test_a_request_with_a_header_that_opts_out_is_neither_copied_nor_kept(setup: RunningCapture) -> None:
