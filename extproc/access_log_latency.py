@@ -57,8 +57,11 @@ def unanswered_wait_ms(entry: HTTPAccessLogEntry) -> float | None:
 
     Return None if the client got a byte of the answer's body, or left before its whole request had been received.
     """
-    if entry.response.response_body_bytes:
-        return None
+    return None if entry.response.response_body_bytes else time_to_leaving_ms(entry)
+
+
+def time_to_leaving_ms(entry: HTTPAccessLogEntry) -> float | None:
+    """Return the time from the end of a client's request until the client left, in milliseconds, or None if unknown."""
     return waited(_ms(entry, "time_to_last_rx_byte"), _ms(entry, "duration"))
 
 

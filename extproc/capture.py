@@ -16,6 +16,7 @@ from extproc.answer_check import AnswerChecker, CheckedAnswer
 from extproc.baseline_copy_failures import count_baselines_copy
 from extproc.captured_exchange import CapturedExchange, failed_over, reason_not_comparable
 from extproc.captured_pair import raw_pair
+from extproc.clients_that_left import ClientsThatLeft
 from extproc.copied_request import copied_request, copy_to_trace
 from extproc.copy_budget import Budgets
 from extproc.copy_cool_down import CoolDowns
@@ -63,11 +64,13 @@ class Capturer:
         tasks: asyncio.TaskGroup,
         checker: AnswerChecker,
         traces: CopyTracer = NO_TRACES,
+        left: ClientsThatLeft | None = None,
         wall: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.counters, self.budgets, self.sink, self.checker = counters, budgets, sink, checker
         self._traces = traces
+        self._left = left if left is not None else ClientsThatLeft(counters.record)
         self.in_flight, self.cool_downs = InFlight(), CoolDowns()
         self._sender, self._tasks, self._wall, self._clock = sender, tasks, wall, clock
         self._errors = UnexpectedErrors()
@@ -89,6 +92,7 @@ class Capturer:
             workload, exchange, self._ids.unique(request_id), logged_id or request_id, int(self._wall() * 1000), served
         )
         captured.opted_out = is_kept_out(workload.settings.shadow.opt_out, headers)
+        self._left.begin(captured)
         return captured
 
     def advance(self, captured: CapturedExchange, milestone: Milestone) -> None:
@@ -156,6 +160,7 @@ class Capturer:
         If the client's answer cannot be compared, cancel the copies. If it is certain that no CROSS pair will be
         written, count the reason.
         """
+        self._left.end(captured)
         if captured.opted_out:
             self.counters.count(captured.workload.name, Coverage.OPTED_OUT)
             self._drop_reference(captured)

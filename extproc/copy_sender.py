@@ -19,6 +19,7 @@ from yarl import URL
 
 from extproc.body_limits import Body, BodyMemory
 from glidepath import envoy_names
+from glidepath.answer_end import AnswerEnd
 from glidepath.first_content import FirstContent
 from glidepath.latency import waited_ms
 from glidepath.pairs import Answer, Ending
@@ -153,11 +154,14 @@ class Tee:
             reading.encoding = _text(response.headers.get("content-encoding", ""))
             reading.retry_after = _text(response.headers.get("retry-after", ""))
             first: FirstContent | None = FirstContent(reading.content_type, reading.encoding)
+            end = AnswerEnd.of(reading.content_type, reading.encoding)
             async for piece in response.content.iter_any():
                 if reading.first_byte_at is None:
                     reading.first_byte_at = time.monotonic()
                 if first is not None and first.is_in(piece):
                     reading.first_content_at, first = time.monotonic(), None
+                if end is not None and reading.ended_at is None and end.is_in(piece):
+                    reading.ended_at = time.monotonic()
                 reading.body.add(piece)
                 if reading.body.cut:  # the rest would not be kept, so it is not read either
                     response.close()
@@ -206,6 +210,7 @@ class _ShadowAnswerBuilder:
     retry_after: str = ""
     first_byte_at: float | None = None
     first_content_at: float | None = None
+    ended_at: float | None = None  # of the last event of a stream; the client's answer ends there, too
     ending: Ending = Ending.ABORTED
     error: str = ""
 
@@ -223,7 +228,7 @@ class _ShadowAnswerBuilder:
             body_cut=self.body.cut,
             ending=self.ending,
             first_byte_ms=waited_ms(self.request.sent_at, self.first_content_at or self.first_byte_at),
-            total_ms=waited_ms(self.request.sent_at, ended),
+            total_ms=waited_ms(self.request.sent_at, self.ended_at or ended),
             error=self.error,
         )
         return ShadowAnswer(answer, self.encoding, self.body, self.retry_after)

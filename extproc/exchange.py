@@ -6,7 +6,8 @@ has ended. A half becomes DONE by ``end_of_stream`` on its headers or on a body 
 follow, the last chunk has no ``end_of_stream``.) The exchange ends when the response is DONE, even if the request is
 not. It also ends when Envoy half-closes the stream before the response is DONE. After such an early close, extproc
 cannot find out whether the client, the upstream or Envoy ended the exchange. If the content of the answer shows that
-the answer is complete, so is the exchange: many clients leave when they have read ``[DONE]``.
+the answer is complete, so is the exchange: many clients leave when they have read ``[DONE]``. A stream whose last event
+is known by itself is complete with this event, so nothing waits for the end of its connection (ADR 0575).
 
 Quirks of Envoy 1.40, observed or documented: bodies end with an empty chunk that has ``end_of_stream``; that chunk may
 come twice; if a filter answers early, the stream begins with ``response_headers``; 1xx answers precede the final
@@ -21,6 +22,7 @@ from extproc.content_coding import decode
 from extproc.exchange_events import Chunk, Closed, Event, Milestone, RequestHeaders, ResponseHeaders, Trailers
 from extproc.exchange_transitions import TRANSITIONS, Half, HalfState, MessageKind
 from extproc.extproc_errors import DecodeError, IllegalEventError
+from glidepath.answer_end import AnswerEnd
 from glidepath.failed_answers import has_ended
 from glidepath.first_content import FirstContent
 from glidepath.latency import waited_ms
@@ -44,6 +46,7 @@ class Exchange:
 
     __slots__ = (
         "_content",
+        "_end",
         "_last_data_at",
         "_request_state",
         "_response_state",
@@ -70,6 +73,7 @@ class Exchange:
         self.first_byte_at: float | None = None
         self.first_content_at: float | None = None
         self._content: FirstContent | None = None  # finds the first content; None before and after the search
+        self._end: AnswerEnd | None = None  # finds the last event; None if no event is known to be the last
         self.ended_at: float | None = None
         self._last_data_at = 0.0
         self._request_state = HalfState.WAITING
@@ -186,6 +190,9 @@ class Exchange:
                 self.first_content_at, self._content = now, None
             self._last_data_at = now
             self.response_body.add(data)
+            if self._end is not None and self._end.is_in(data) and self.ending is None:
+                self._finish(now)
+                return Milestone.FINISHED
         return milestone
 
     def _request_headers(self, event: RequestHeaders, now: float) -> Milestone:
@@ -199,7 +206,7 @@ class Exchange:
         milestone = self._advance(Half.RESPONSE, MessageKind.HEADERS_END if event.end else MessageKind.HEADERS, now)
         self.response = event
         kind, encoding = event.headers.get("content-type", ""), event.headers.get("content-encoding", "")
-        self._content = FirstContent(kind, encoding)
+        self._content, self._end = FirstContent(kind, encoding), AnswerEnd.of(kind, encoding)
         if milestone is Milestone.FINISHED:
             self._finish(now)
             return milestone

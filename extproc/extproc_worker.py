@@ -21,6 +21,7 @@ from extproc import listening_sockets
 from extproc.answer_check import SOON_S, AnswerChecker
 from extproc.body_limits import BodyMemory
 from extproc.capture import Capturer
+from extproc.clients_that_left import ClientsThatLeft
 from extproc.copy_budget import Budgets, RedisSpendingCounters
 from extproc.copy_sender import Tee
 from extproc.grpc_services import AccessLogService, ProcessService, handlers
@@ -90,11 +91,12 @@ class ExtprocWorker:
         self.memory = BodyMemory(extproc.max_memory)
         self._error_seen = asyncio.Event()
         self.counters = TrafficCounters(on_failure=self._error_seen.set)
+        self._left = ClientsThatLeft(self.counters.record)
         self.budgets = Budgets(config)
         self.workloads = build_workloads(config)
         self.inventory = InventoryObserver.of(config)
         self._inventory_writer: InventoryWriter | None = None
-        self._access_log = AccessLogService(self.workloads, self.counters, inventory=self.inventory)
+        self._access_log = AccessLogService(self.workloads, self.counters, inventory=self.inventory, left=self._left)
         self.redactor = Redactor(config.redaction)
         self._signals = load_signals(config, "extproc")
 
@@ -131,7 +133,8 @@ class ExtprocWorker:
                 stack.callback(self.inventory.close)
                 self._inventory_writer = InventoryWriter(client, self._config.inventory, self.inventory, source)
             async with asyncio.TaskGroup() as tasks:
-                capturer = Capturer(self.counters, self.budgets, tee, buffer, tasks, checker, self._signals.traces)
+                traces = self._signals.traces
+                capturer = Capturer(self.counters, self.budgets, tee, buffer, tasks, checker, traces, self._left)
                 loops = [
                     tasks.create_task(buffer.run()),
                     tasks.create_task(self._flush_outcomes(buffer)),
@@ -290,6 +293,7 @@ class ExtprocWorker:
             task.cancel()
         await asyncio.wait(ending)  # the pairs that these tasks lose must be counted before the last flush
         capturer.checker.check_small()
+        self._left.pass_on_all()
         self._flush(buffer)
         with suppress(TimeoutError):
             await asyncio.wait_for(self._access_log.served.write(unix_ms()), FINAL_FLUSH_S)

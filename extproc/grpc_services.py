@@ -19,6 +19,7 @@ from extproc.access_log_tag_values import pinned_request, served_by, stripped_re
 from extproc.body_limits import BodyMemory
 from extproc.capture import Capturer
 from extproc.captured_exchange import CapturedExchange
+from extproc.clients_that_left import ClientsThatLeft, LoggedRequest
 from extproc.exchange import Exchange
 from extproc.exchange_events import Closed, Milestone
 from extproc.ext_proc_messages import feed, wanted_headers
@@ -176,8 +177,10 @@ class AccessLogService:
         counters: TrafficCounters,
         served: ServedRequests | None = None,
         inventory: InventoryObserver | None = None,
+        left: ClientsThatLeft | None = None,
     ) -> None:
         self._workloads, self._counters, self._inventory = workloads, counters, inventory
+        self._left = left if left is not None else ClientsThatLeft(counters.record)
         self.served = served if served is not None else ServedRequests({})
         self.entries = 0
         self.entries_by_node: dict[str, int] = {}  # node id of an Envoy → the entries received from it
@@ -220,7 +223,7 @@ class AccessLogService:
                 provable = 200 <= entry.response.response_code.value < 500
                 self.served.note(outcome, entry.request.request_id)
                 request_id = entry.request.request_id if provable else ""
-                self._counters.record(outcome, request_id, served_by(entry), entry.request.request_body_bytes)
+                self._left.take(LoggedRequest(outcome, request_id, served_by(entry), entry.request.request_body_bytes))
 
 
 def handlers(process: ProcessService, access_log: AccessLogService) -> tuple[grpc.GenericRpcHandler, ...]:

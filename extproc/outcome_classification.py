@@ -8,8 +8,9 @@
    missing filter or route), the entry is a ``LocalReply``. It is the client's fault if the request was refused, and
    Envoy's if Envoy failed. An entry that does not show the side that the split chose is a ``LocalReply``, too.
 3. If the client disconnected first and Envoy recorded no upstream failure, the outcome is ``client_abort``, which is
-   not an error of the side. If the tee ended a copy because of its timeout and the side had not sent its whole answer,
-   the outcome is the side's error ``tee_timeout``.
+   not an error of the side. (If capture saw the whole answer, extproc.clients_that_left counts an answered request.) If
+   the tee ended a copy because of its timeout and the side had not sent its whole answer, the outcome is the side's
+   error ``tee_timeout``.
 4. If Envoy switched from the candidate to the baseline, the outcome is the candidate's error ``failover``. ``rescued``
    is True if the baseline answered, False if the baseline failed by rule 6, and None if the client disconnected. If the
    candidate was not asked, because the model in the body could not be replaced, the entry is a ``LocalReply``. If the
@@ -38,7 +39,7 @@ from typing import Any
 from envoy.data.accesslog.v3.accesslog_pb2 import HTTPAccessLogEntry
 
 from extproc.access_log_fault import logged_fault
-from extproc.access_log_latency import answer_ended, logged_latency, unanswered_wait_ms
+from extproc.access_log_latency import answer_ended, logged_latency, time_to_leaving_ms, unanswered_wait_ms
 from extproc.access_log_side import is_failover, logged_origin, logged_side, logged_workload
 from extproc.access_log_tag_values import FINAL, NO_VALUE
 from extproc.response_flags import Owner, answer_without_side, client_left, side_failure, slow_upload
@@ -76,6 +77,8 @@ class RequestOutcome:
     ``not_found``: whether the side answered with 404, which is not an error by itself.
     ``refused``: whether the client got a 4xx that is not an error of a side.
     ``aborted_ms``: how long the client waited before it left without a byte of an answer; None for all other requests.
+    ``if_complete``: the outcome if capture shows that the client left only after the whole answer had been sent; None
+    if it did not leave, or got no answer that may be whole. Its latency then ends when the client left.
     """
 
     workload: str
@@ -95,6 +98,7 @@ class RequestOutcome:
     refused: bool = False
     aborted_ms: float | None = None
     failed_at_both: bool = False
+    if_complete: RequestOutcome | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,27 +161,46 @@ def _after_abort(
     timed_out = origin is not Origin.LIVE and _whole_ms(entry.common_properties.duration) >= timeout_ms
     if timed_out and not answer_ended(entry):
         return RequestOutcome(workload.name, side, origin, at_ms, error="tee_timeout")
-    return RequestOutcome(workload.name, side, origin, at_ms, client_abort=True, aborted_ms=unanswered_wait_ms(entry))
+    complete = None
+    if origin is Origin.LIVE and entry.response.response_body_bytes and not _has_failed(entry, workload, side):
+        complete = _without_error(entry, workload, side, origin, at_ms, ended_ms=time_to_leaving_ms(entry))
+    left = RequestOutcome(workload.name, side, origin, at_ms, client_abort=True, aborted_ms=unanswered_wait_ms(entry))
+    return replace(left, if_complete=complete)
+
+
+def _has_failed(entry: HTTPAccessLogEntry, workload: WorkloadInfo, side: Side) -> bool:
+    """Return whether the status of an answer or its entry shows a failure, or a refusal, whose body says nothing."""
+    status = entry.response.response_code.value
+    return status >= 400 or bool(_status_kind(entry, workload, side) or logged_fault(entry))
 
 
 def _without_error(
-    entry: HTTPAccessLogEntry, workload: WorkloadInfo, side: Side, origin: Origin, at_ms: int
+    entry: HTTPAccessLogEntry,
+    workload: WorkloadInfo,
+    side: Side,
+    origin: Origin,
+    at_ms: int,
+    ended_ms: float | None = None,
 ) -> RequestOutcome:
-    """Return the outcome of a request that the side answered, or refused because the client made an error."""
+    """Return the outcome of a request that the side answered, or refused because the client made an error.
+
+    ``ended_ms``: the time to the end of the answer, if Envoy did not see this end.
+    """
     status = entry.response.response_code.value
     if status >= 400:
         return RequestOutcome(workload.name, side, origin, at_ms, not_found=status == NOT_FOUND, refused=True)
     latency = logged_latency(entry)
+    total_ms = ended_ms if latency.total_ms is None else latency.total_ms
     return RequestOutcome(
         workload.name,
         side,
         origin,
         at_ms,
-        latency_ms=latency.total_ms,
+        latency_ms=total_ms,
         ttft_ms=latency.ttft_ms,
         headers_ms=latency.headers_ms,
         duration_ms=max(_whole_ms(entry.common_properties.duration), 0),
-        untimed=latency.total_ms is None,
+        untimed=total_ms is None,
     )
 
 
@@ -195,7 +218,10 @@ def _after_failover(
         return RequestOutcome(workload.name, side, origin, at_ms, not_found=not_found, refused=True)
     kind = refusal or (AnswerFault.REDIRECT.value if refused.startswith("3") else "failover")
     outcome = RequestOutcome(workload.name, side, origin, at_ms, error=kind, failover=True, rescued=rescued)
-    return replace(outcome, not_found=not_found, failed_at_both=rescued is False and failed_at_both)
+    outcome = replace(outcome, not_found=not_found, failed_at_both=rescued is False and failed_at_both)
+    if rescued is None and entry.response.response_body_bytes and not _has_failed(entry, workload, Side.BASELINE):
+        outcome = replace(outcome, if_complete=replace(outcome, rescued=True))
+    return outcome
 
 
 def _local_reply(entry: HTTPAccessLogEntry, side: Side | None) -> tuple[AtFault, str] | None:

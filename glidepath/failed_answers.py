@@ -103,20 +103,22 @@ def _may_be_stream(kind: str, body: bytes) -> bool:
 def has_ended(content_type: str, body: bytes) -> bool:
     """Return whether the body of an answer is complete by its own format, whether or not the connection has ended.
 
-    A stream is complete if it has ``[DONE]``, a last event such as ``message_stop``, or the reason why the model
-    stopped. A document is complete if it is valid JSON. ``body`` has no content encoding.
+    A stream is complete if it has ``[DONE]``, a last event such as ``message_stop``, the reason why the model stopped,
+    or an error. A document is complete if it is valid JSON. ``body`` has no content encoding.
     """
     kind, start = content_type.partition(";")[0].strip().lower(), body.lstrip(_BLANK)[:64]
     if kind == _EVENT_STREAM:
         return b"messageStop" in body
     if kind == "text/event-stream" or start.startswith(_SSE_LINES):
         events = _last_events(body)
-        return any(event.data == _DONE or _ends(event) or _reason(event.doc) is not None for event in events)
+        ended = (one.data == _DONE or _ends(one) or _reason(one.doc) is not None for one in events)
+        return any(ended) or any(_error(one.doc, AnswerFault.ERROR_EVENT, one.name) for one in events[-1:])
     if not start.startswith((b"{", b"[")) or len(body) > DOCUMENT:
         return False
-    last = body.rstrip(_BLANK).rpartition(b"\n")[2]
-    if last != body.rstrip(_BLANK) and _parsed(last).get("done") is True:  # a line of Ollama's stream
-        return True
+    *lines, last = body.rstrip(_BLANK).rsplit(b"\n", 1)
+    line = _parsed(last)
+    if lines and (line.get("done") is True or line.get("event_type") == "stream-end" or "error" in line):
+        return True  # the last line of a stream of Ollama or Cohere
     try:
         json.loads(body)
     except (ValueError, RecursionError):

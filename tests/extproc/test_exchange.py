@@ -308,6 +308,9 @@ WHOLE: dict[str, tuple[dict[str, str], bytes]] = {
     "response.completed": (SSE, b'data: {"type":"response.completed","response":{}}\n\n'),
     "Gemini's finish reason": (SSE, b'data: {"candidates":[{"finishReason":"STOP"}]}\n\n'),
     "Ollama's last line": ({"content-type": "application/x-ndjson"}, b'{"done":false}\n{"done":true}\n'),
+    "Cohere's last line": ({"content-type": "application/stream+json"}, b'{}\n{"event_type":"stream-end"}\n'),
+    "an error event": (SSE, b'data: {"x":1}\n\ndata: {"error":{"message":"overloaded"}}\n\n'),
+    "an error line": ({"content-type": "application/x-ndjson"}, b'{"done":false}\n{"error":"gone"}\n'),
     "llama.cpp's last event": (SSE, b'data: {"content":"","stop":true,"stop_type":"eos"}\n\n'),
     "a document": ({"content-type": "application/json"}, b'{"choices": []}'),
     "encoded": (SSE | {"content-encoding": "gzip"}, gzip.compress(b"data: [DONE]\n\n")),
@@ -326,7 +329,9 @@ def test_an_answer_that_has_ended_by_itself_is_complete_although_the_client_left
     headers, body = WHOLE[name]
     e = new()
     milestones = play(e, POST, ask(b"{}", end=True), ResponseHeaders(200, headers), answer(body), Closed())
-    assert (milestones[-1], e.ending) == (FINISHED, Ending.COMPLETE)
+    ends_it = name in ("[DONE]", "message_stop", "response.completed", "Ollama's last line")  # certainly the last event
+    assert milestones[-2:] == ([FINISHED, NOTHING] if ends_it else [NOTHING, FINISHED])
+    assert e.ending is Ending.COMPLETE
     assert e.total_ms == 2000.0  # to the last byte, not to the close
 
 
@@ -347,3 +352,31 @@ def test_the_time_to_the_first_token_ends_at_the_first_content_of_a_stream() -> 
     without = new(1000, 5000)
     play(without, POST, ask(b"{}", end=True), stream, answer(role), answer(end=True))
     assert without.first_byte_ms == 2000.0
+
+
+@pytest.mark.parametrize(
+    "after", [[], [answer(b": bye\n\n")], [answer(end=True)], [Trailers(Half.RESPONSE)], [Closed()]]
+)
+def test_the_last_event_finishes_the_exchange_whatever_follows(after: list[Event]) -> None:
+    e = new()
+    play(e, POST, ask(b"{}", end=True), ResponseHeaders(200, SSE), answer(b"data: 1\n\n"))
+    assert e.feed(answer(b"data: [DONE]\n\n"), 9.0) is FINISHED
+    for event in after:
+        try:
+            assert e.feed(event, 10.0) is NOTHING
+        except IllegalEventError:
+            assert not isinstance(event, Closed)
+    assert (e.ending, e.ended_at) == (Ending.COMPLETE, 9.0)
+    assert e.response_body.value() == b"data: 1\n\ndata: [DONE]\n\n"
+
+
+def test_the_last_event_in_the_last_chunk_finishes_the_exchange_once() -> None:
+    e = new()
+    milestones = play(e, POST, ask(b"{}", end=True), ResponseHeaders(200, SSE), answer(b"data: [DONE]\n\n", end=True))
+    assert milestones[-1] is FINISHED
+
+
+def test_the_last_event_of_envoys_own_answer_is_no_answer_of_a_side() -> None:
+    e = new()
+    play(e, POST, ask(b"{}", end=True), ResponseHeaders(200, SSE, 1, "lua_response"), answer(b"data: [DONE]\n\n"))
+    assert e.ending is Ending.LOCAL

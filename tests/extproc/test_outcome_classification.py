@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from envoy.config.core.v3.base_pb2 import RequestMethod
 from envoy.data.accesslog.v3.accesslog_pb2 import ResponseFlags
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,6 +54,30 @@ def test_a_client_abort_is_no_error(flag: str) -> None:
     outcome = live("onprem", 200, flag, details="downstream_remote_disconnect")
     assert (outcome.client_abort, outcome.error, outcome.latency_ms) == (True, "", None)
     assert live("onprem", 0, flag).client_abort
+
+
+@pytest.mark.parametrize("flag", CLIENT_FLAGS)
+def test_a_client_that_left_after_a_part_of_an_answer_may_have_got_the_whole(flag: str) -> None:
+    for ended, latency_ms in ((True, 108.0), (False, 118.0)):  # to the end of the answer, else until the client left
+        outcome = live("onprem", 200, flag, ended=ended, body_bytes=9)
+        assert (outcome.client_abort, outcome.aborted_ms, outcome.latency_ms) == (True, None, None)
+        answered = outcome.if_complete
+        assert answered is not None
+        assert (answered.client_abort, answered.error, answered.untimed) == (False, "", False)
+        assert (answered.latency_ms, answered.headers_ms, answered.duration_ms) == (latency_ms, 28.0, 120)
+
+
+@pytest.mark.parametrize("flag", CLIENT_FLAGS)
+def test_an_error_a_refusal_and_a_page_are_no_whole_answer_to_a_client_that_left(flag: str) -> None:
+    page = entry("onprem", 200, flag, body_bytes=9)
+    page.response.response_headers["content-type"] = "text/html"
+    page.request.request_method = RequestMethod.POST
+    statuses = [entry("onprem", status, flag, body_bytes=9) for status in (0, 400, 404, 429, 500)]
+    for one in (entry("onprem", 200, flag), page, *statuses):
+        outcome = classify(one, WORKLOADS, shadow=False)
+        assert isinstance(outcome, RequestOutcome)
+        assert (outcome.client_abort, outcome.if_complete) == (True, None)
+    assert shadow("onprem", 200, flag, body_bytes=9).if_complete is None
 
 
 @pytest.mark.parametrize("flag", CLIENT_FLAGS)

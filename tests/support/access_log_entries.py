@@ -39,6 +39,7 @@ def entry(
     origin: str = "",
     tries: int = 1,
     chosen: str = "",
+    body_bytes: int = 0,
 ) -> HTTPAccessLogEntry:
     made = HTTPAccessLogEntry()
     common = made.common_properties
@@ -57,6 +58,7 @@ def entry(
         setattr(common.response_flags, flag, True)
     made.response.response_code.value = status
     made.response.response_code_details = details
+    made.response.response_body_bytes = body_bytes
     if origin:
         made.request.request_headers[envoy_names.HEADER_ORIGIN] = origin
     return made

@@ -11,6 +11,7 @@ from extproc.answer_check import AnswerChecker
 from extproc.body_limits import BodyMemory
 from extproc.capture import Capturer
 from extproc.captured_exchange import CapturedExchange
+from extproc.clients_that_left import ClientsThatLeft
 from extproc.copy_budget import Budgets
 from extproc.exchange import Exchange
 from extproc.exchange_events import Chunk, Event, RequestHeaders, ResponseHeaders
@@ -38,6 +39,7 @@ class CaptureSetup:
     counters: TrafficCounters
     budgets: Budgets
     memory: BodyMemory
+    left: ClientsThatLeft
     captured: list[CapturedExchange] = field(default_factory=list)
     now: float = 1.0  # the time of the last event; each comes a second after the one before
     clock: float = 0.0  # the time by which copies pause
@@ -94,11 +96,14 @@ async def setup(
     )
     async with asyncio.TaskGroup() as tasks:
         checker = AnswerChecker(counters, 10**6, wall=lambda: 1_000.0)
+        left = ClientsThatLeft(counters.record)
         capturer = Capturer(
-            counters, budgets, sender, sink, tasks, checker, traces, wall=lambda: 1_000.0, clock=lambda: made.clock
+            *(counters, budgets, sender, sink, tasks, checker, traces, left),
+            wall=lambda: 1_000.0,
+            clock=lambda: made.clock,
         )
         made = CaptureSetup(
-            build_workloads(settings)["chat"], capturer, sender, sink, counters, budgets, BodyMemory(10**6)
+            build_workloads(settings)["chat"], capturer, sender, sink, counters, budgets, BodyMemory(10**6), left
         )
         yield made
         sender.gate.set()

@@ -5,11 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
-import aiohttp
 import pytest
 
 from glidepath import redis_keys
@@ -178,22 +175,3 @@ async def test_an_answer_after_a_long_silence_makes_a_pair(setup: RunningCapture
     setup.cloud.delay = 11
     await asyncio.gather(*(setup.ask() for _ in range(2)))
     await setup.covered(captured=2, paired=2)
-
-
-async def test_a_client_that_leaves_at_the_end_of_the_stream_makes_a_pair(setup: RunningCapture) -> None:
-    """The backend ends the body after the client has read ``[DONE]``."""
-    setup.cloud.behaviour, setup.cloud.late_end = "sse", 5.0
-    setup.onprem.behaviour = "sse"
-    for _ in range(3):
-        await read_until_done(setup)
-    await setup.covered(captured=3, paired=3)
-    assert {pair.first.body for pair in await setup.pairs()} == {b"".join(setup.cloud.events())}
-
-
-async def read_until_done(setup: RunningCapture) -> None:
-    got: Any = b""
-    with suppress(aiohttp.ClientError):
-        async with setup.post(stream=True) as response:
-            while b"[DONE]" not in got:
-                got += await response.content.readany()
-            response.close()
