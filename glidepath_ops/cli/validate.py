@@ -202,6 +202,9 @@ _OTHER_MODELS = (
 )
 
 
+_ANY_MODEL = (".*", ".+")
+
+
 def _refuses_other_models(config: Config, name: str) -> bool:
     """Return whether no workload and no default backend serves the requests of other models on a workload's path."""
     match = config.workloads[name].match
@@ -211,8 +214,9 @@ def _refuses_other_models(config: Config, name: str) -> bool:
 
 
 def _takes_every_model(match: Match, *, of: Match) -> bool:
-    """Return whether a match includes every request of the path, or below the prefix, ``of``."""
-    if match.model is not None or match.headers or match.host is not None:
+    """Return whether a match includes every model of the path, or below the prefix, ``of``."""
+    is_limited = match.model is not None and match.model.regex not in _ANY_MODEL
+    if is_limited or match.headers or match.host is not None:
         return False
     path = of.path or of.path_prefix or ""
     if match.path_prefix is None:

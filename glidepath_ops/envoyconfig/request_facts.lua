@@ -23,7 +23,8 @@ for _, name in ipairs({
   "reasoning_content", "reasoning_details", "thinking_blocks", "reasoningContent", "context", "conversation_id",
   "agent_id", "deferred", "vector_store_ids", "file_ids", "previous_interaction_id", "skill_id", "fileSearch",
   "file_search", "retrieval", "arguments", "args", "s3Location", "preset", "chat_history", "url", "data", "file_data",
-  "image_url", "environment", "container_id", "input_image_mask", "skills",
+  "image_url", "environment", "container_id", "input_image_mask", "skills", "file_url", "document_url", "input_audio",
+  "bytes",
 }) do NAMES[name] = name end
 for name in pairs(STICKY_KEYS) do
   local last = name:match("^metadata%.(.*)$") or name
@@ -33,7 +34,11 @@ end
 local PROMPTS = { input = true, prompt = true, inputs = true, message = true, text_input = true, text = true }
 local LISTS = { messages = true, input = true, contents = true, chat_history = true }
 local TEXTS = { content = true, text = true, message = true } -- of a turn
-local PICTURES = { url = true, data = true, file_data = true, image_url = true } -- and other files in a turn
+local PICTURES = { -- and other files in a turn
+  url = true, data = true, file_data = true, image_url = true, file_url = true, document_url = true,
+  input_audio = true, bytes = true,
+}
+local OF_USERS = { user = true, human = true } -- roles, in small letters
 local HOSTED_KEYS = {
   googleSearch = true, google_search = true, codeExecution = true, code_execution = true, urlContext = true,
   url_context = true, fileSearch = true, file_search = true, retrieval = true,
@@ -244,7 +249,7 @@ local function close(scan, at)
   end
   if depth ~= 3 or not scan.in_messages or scan.decided then return end
   local role = scan.role
-  local is_first = role == nil or role == "user" or role == "USER" or scan.messages >= MOST_MESSAGES
+  local is_first = role == nil or OF_USERS[role:lower()] or scan.messages >= MOST_MESSAGES
   if is_first and scan.hash.bytes > 0 then scan.decided = true end
 end
 

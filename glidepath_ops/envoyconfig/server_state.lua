@@ -31,7 +31,7 @@ end
 
 -- Returns whether a member belongs to the environment of OpenAI's tool `shell`.
 local function in_environment(scan)
-  return scan.names[2] == "tools" and scan.names[4] == "environment"
+  return scan.depth >= 4 and scan.names[2] == "tools" and scan.names[4] == "environment"
 end
 
 -- Takes the name of the model, which may name a preset of OpenRouter: a system prompt and parameters.
@@ -62,7 +62,8 @@ end
 local function take_listed_state(scan, name)
   local depth, in_tools = scan.depth, scan.names[2] == "tools"
   if name == "vector_store_ids" and (depth == 2 or depth == 4 and in_tools) then needs_state(scan, "vector_store") end
-  if name == "file_ids" and depth == 5 and in_tools and scan.names[4] == "container" then needs_state(scan, "file") end
+  local is_place = scan.names[4] == "container" or scan.names[4] == "environment" -- of a tool
+  if name == "file_ids" and depth == 5 and in_tools and is_place then needs_state(scan, "file") end
 end
 
 -- Takes the beginning of an object or a list that is the value of the key `name`.

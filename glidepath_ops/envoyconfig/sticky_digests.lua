@@ -46,9 +46,30 @@ local function add_text(scan, first, last)
   if scan.hash.bytes >= MOST_HASHED then scan.decided = true end
 end
 
--- Adds a picture or another file: its bytes, or its address without the query, which may be signed anew at each turn.
+-- Keys of an address's query that are signed anew, in small letters.
+local SIGNATURES = { "&sig", "&expires", "token=", "&x%-amz%-", "&x%-goog%-" }
+
+-- Returns an address without its query if the query is signed, which may be done anew at each turn; nil otherwise.
+local function unsigned(scan, text)
+  local address, query = text:match("^(%a+://[^?]*)%?(.*)$")
+  if address == nil then return nil end
+  query = "&" .. query:lower()
+  for _, sign in ipairs(SIGNATURES) do
+    if query:find(sign) then
+      scan.hash.bytes = scan.hash.bytes + #query
+      return address
+    end
+  end
+  return nil
+end
+
+-- Adds a picture or another file: its bytes or its address.
 local function add_picture(scan, first, last)
-  if scan.hash.bytes < MOST_HASHED then hashed(scan.hash, sample(scan, first, last):match("^[^?]*")) end
+  if scan.hash.bytes >= MOST_HASHED then return end
+  local text = sample(scan, first, last)
+  local address = unsigned(scan, text)
+  hashed(scan.hash, address or text)
+  if address == nil then hashed(scan.hash, tostring(last - first)) end
 end
 
 local function add_sticky(scan, key, text)

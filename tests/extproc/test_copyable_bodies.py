@@ -81,6 +81,9 @@ PLAIN: dict[str, Any] = {
     "arguments of a tool": {
         "messages": [{"content": [{"type": "tool_use", "name": "f", "input": {"file_id": "1", "signature": "x"}}]}]
     },
+    "a key of the application after a local tool": {
+        "tools": [{"type": "local_shell", "environment": {}}, {"type": "function", "container_id": "x"}]
+    },
     "ids of the application": {"messages": [], "session_id": "s", "thread_id": "t", "metadata": {"agent_id": "a"}},
     "no search": {"model": "x:online-7b", "enable_search": False, "deferred": False, "parameters": [], "plugins": []},
     "OpenRouter's other models": {"models": ["a/b", "c/d"], "route": "fallback", "messages": [], "preset": ""},

@@ -262,6 +262,8 @@ EMBEDDINGS = "  index: {match: {path: /v1/embeddings}, task: embeddings, baselin
         ("{path: /v1/chat/completions, model: m}", OTHER.format("path: /v1/chat/completions, model: n"), True),
         ("{path: /v1/chat/completions, model: m}", OTHER.format("path_prefix: /v1, host: a.example"), True),
         ("{path_prefix: /v1, model: m}", OTHER.format("path: /v1/chat/completions"), True),
+        ("{path: /v1/chat/completions, model: {regex: '.*'}}", "", False),
+        ("{path: /v1/chat/completions, model: {regex: 'm.*'}}", "", True),
     ],
 )
 def test_a_path_on_which_other_models_get_a_404_is_a_note(tmp_path: Path, match: str, more: str, *, said: bool) -> None:

@@ -37,6 +37,19 @@ def test_envoy_finds_no_state_in_a_request_that_extproc_copies(name: str) -> Non
     assert not state_of(PLAIN[name])
 
 
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"type": "container_auto", "file_ids": ["file-1"]},
+        {"type": "container_reference", "container_id": "cntr_1"},
+        {"type": "container_auto", "skills": [{"skill_id": "skill_1"}]},
+    ],
+)
+def test_the_environment_of_a_tool_may_have_state_of_one_server(environment: dict[str, Any]) -> None:
+    assert state_of({"input": "x", "tools": [{"type": "shell", "environment": environment}]})
+    assert not state_of({"input": "x", "tools": [{"type": "shell", "environment": {"type": "container_auto"}}]})
+
+
 @pytest.mark.parametrize("name", CALLS)
 def test_the_arguments_of_a_tool_call_are_the_applications_own(name: str) -> None:
     assert not state_of(CALLS[name])
