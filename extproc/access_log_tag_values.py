@@ -33,6 +33,7 @@ PIN_REASONS = frozenset(
         "previous_interaction_id",
         "previous_response_id",
         "store",
+        "unload",
         "vector_store",
         "ambiguous",
         "compressed",

@@ -31,7 +31,7 @@ _HINTS = re.compile(
     rb"|enable_search|enable_code_interpreter|enable_enhancement|web_search|data_sources|dataSources"
     rb'|mcp_approval_response|previous_interaction_id|integrations|preset|keep_alive)"'
 )
-_UNLOADS = re.compile(r"0+(?:\.0+)?[a-zµ]*")  # an Ollama duration of zero, after which the model is unloaded
+_NOT_ZERO = re.compile("[1-9]")
 _ONLINE = ":online"  # the end of a model's name with which OpenRouter searches the web
 _PRESET = "@preset/"  # in a model's name: a system prompt and parameters that OpenRouter keeps
 _LONG_STRING = re.compile(rb'"[^"\\]{1024,}+"')  # names and types are shorter
@@ -173,14 +173,20 @@ def _acts(document: Mapping[str, object]) -> bool:
         return True
     if isinstance(model, str) and model.endswith(_ONLINE):
         return True
-    if "keep_alive" in document and _UNLOADS.fullmatch(str(document["keep_alive"])):
-        return True
+    if _is_zero(document.get("keep_alive")):
+        return True  # Ollama unloads the model afterwards
     if isinstance(items, list) and any(isinstance(one, dict) and one.get("type") == _APPROVAL for one in items):
         return True
     config = document.get("toolConfig")  # of Bedrock; Gemini's object of this name contains no tools
     lists = (document.get("tools"), config.get("tools") if isinstance(config, dict) else None)
     tools = [tool for one in lists if isinstance(one, list) for tool in one]
     return not all(_is_of_the_client(tool) for tool in tools)
+
+
+def _is_zero(duration: object) -> bool:
+    """Return whether a duration of Ollama is zero, such as 0, "0s" or "0m0s"."""
+    text = str(duration)
+    return "0" in text and _NOT_ZERO.search(text) is None
 
 
 def _is_of_the_client(tool: object) -> bool:

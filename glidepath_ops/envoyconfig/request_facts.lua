@@ -24,7 +24,7 @@ for _, name in ipairs({
   "agent_id", "deferred", "vector_store_ids", "file_ids", "previous_interaction_id", "skill_id", "fileSearch",
   "file_search", "retrieval", "arguments", "args", "s3Location", "preset", "chat_history", "url", "data", "file_data",
   "image_url", "environment", "container_id", "input_image_mask", "skills", "file_url", "document_url", "input_audio",
-  "bytes",
+  "bytes", "keep_alive",
 }) do NAMES[name] = name end
 for name in pairs(STICKY_KEYS) do
   local last = name:match("^metadata%.(.*)$") or name
@@ -104,6 +104,9 @@ local function take_member(scan, name, first, last)
   if name == "model" then return take_model(scan, first, last) end
   local is_empty = last - first == 1
   if NEEDS[name] and not is_empty then needs_state(scan, name) end
+  if name == "keep_alive" and last - first <= LONGEST_NAME then
+    take_keep_alive(scan, piece(scan, first + 1, last - 1))
+  end
   if name == "message" and not is_empty then
     scan.message = { first, last } -- of Cohere: the turn after those of chat_history
   elseif PROMPTS[name] and not is_empty and not scan.decided then
@@ -157,6 +160,7 @@ local function take_literal(scan, name, text)
     if text ~= "null" then facts.store = text == "true" end
   elseif name == "background" or name == "deferred" then facts.background = facts.background or text == "true"
   elseif NEEDS[name] and text:find("^%d") then needs_state(scan, name)
+  elseif name == "keep_alive" then take_keep_alive(scan, text)
   elseif LIMITS[name] then facts.max_tokens = text:match("^%d+$")
   elseif STICKY_KEYS[name] and text ~= "null" then add_sticky(scan, name, text) end
 end
@@ -313,6 +317,7 @@ function request_facts(body)
   local facts = scan.facts
   if facts.ambiguous then return nil, "ambiguous" end
   if scan.message ~= nil and not scan.decided then add_text(scan, scan.message[1], scan.message[2]) end
+  take_end(scan)
   if scan.hash.bytes > 0 then facts.conversation = digest(scan.hash) end
   return facts
 end

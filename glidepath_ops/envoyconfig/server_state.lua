@@ -39,6 +39,16 @@ local function take_model_state(scan, model)
   if model:find("@preset/", 1, true) then needs_state(scan, "preset") end
 end
 
+-- Takes Ollama's `keep_alive`, without quotes. A duration of zero lets the server unload the model afterwards.
+local function take_keep_alive(scan, text)
+  scan.unloads = text:find("0", 1, true) ~= nil and text:find("[1-9]") == nil -- such as 0, 0s or 0m0s
+end
+
+-- Takes the end of the body. A request that only unloads a model changes the server, as Ollama's `pull` does.
+local function take_end(scan)
+  if scan.unloads and scan.messages == 0 and scan.hash.bytes == 0 then needs_state(scan, "unload") end
+end
+
 -- Takes the string, not empty, that is the value of the key `name` in an object below depth 1.
 local function take_inner_state(scan, name)
   local depth, top = scan.depth, scan.names[2]

@@ -116,6 +116,22 @@ async def test_signed_reasoning_stays_at_the_baseline_if_the_candidate_refuses_i
         assert [one.model for one in setup.onprem.received] == ["onprem-model"]
 
 
+@pytest.mark.parametrize("path", ["/api/generate", "/api/chat"])
+async def test_a_request_that_only_unloads_a_model_goes_to_the_baseline_at_every_share(
+    tmp_path: Path, path: str
+) -> None:
+    chat = {"match": {"path": path}, "start": 100, "sticky": {"conversation": True}}
+    asked: dict[str, Any] = {"prompt": "hi"} if path == "/api/generate" else {"messages": [user()]}
+    async with envoy_with_backends(tmp_path, chat=chat) as setup:
+        for body in ({"model": "m", "keep_alive": 0}, {"keep_alive": "0s", "model": "m", "messages": []}):
+            assert (await setup.post(body, path=path)).status == 200
+            assert (setup.cloud.last.model, setup.onprem.received) == ("cloud-model", [])
+        for body in ({"model": "m", "keep_alive": 0, **asked}, {"model": "m", "keep_alive": "5m"}):
+            await setup.post(body, path=path)
+        assert [one.model for one in setup.onprem.received] == ["onprem-model"] * 2
+        assert len(setup.cloud.received) == 2
+
+
 async def test_a_context_of_ollama_goes_to_the_side_of_its_user(tmp_path: Path) -> None:
     second = {"model": "m", "prompt": "and?", "context": [1, 2, 3]}
     chat = {"match": {"path": "/api/generate"}, "start": 100, "sticky": {"header": "x-user"}}
