@@ -11,7 +11,7 @@ from envoy.data.accesslog.v3.accesslog_pb2 import AccessLogType, HTTPAccessLogEn
 
 from extproc.workloads import WorkloadInfo
 from glidepath import envoy_names
-from glidepath.eligibility import FOREIGN_REASONING, Ineligible
+from glidepath.eligibility import FOREIGN_REASONING, GRPC_MODEL, Ineligible
 from glidepath.outcome_summaries import NO_DIGEST
 
 NO_VALUE = ("", "-")  # the texts of a custom tag without a value
@@ -42,7 +42,7 @@ PIN_REASONS = frozenset(
         "unreadable",
     }
 )
-INELIGIBLE_REASONS = (*(f"ineligible_{why.value}" for why in Ineligible), FOREIGN_REASONING)
+INELIGIBLE_REASONS = (*(f"ineligible_{why.value}" for why in Ineligible), FOREIGN_REASONING, GRPC_MODEL)
 
 
 def pinned_request(entry: HTTPAccessLogEntry, workloads: Mapping[str, WorkloadInfo]) -> tuple[str, str] | None:

@@ -90,6 +90,9 @@ STREAMED_CALLS = (
 STREAMED_BY_DEFAULT = ("/api/chat", "/api/generate")
 # The ends of paths whose requests are forms with a file (multipart), in which Envoy does not replace the model.
 MULTIPART_CALLS = ("/audio/transcriptions", "/audio/translations", "/images/edits", "/images/variations")
+# The path of a gRPC method, by its usual form: /package.Service/Method. A service without a package is not recognised,
+# because its path could be that of any HTTP API.
+_GRPC_METHOD = re.compile(r"/([A-Za-z_]\w*\.)+[A-Z]\w*/[A-Z]\w*")
 # The ends of the paths of calls whose answers the server stores unless the body says ``"store": false``: OpenAI's
 # Responses, and Gemini's Interactions. Calls below these paths are about a stored answer.
 STORED_BY_DEFAULT = ("/responses", "/interactions")
@@ -133,6 +136,11 @@ def form_of_path(path: str) -> CallForm | None:
     """Return the form of inference call that the end of ``path`` shows, or None. ``path`` must not contain a query."""
     bare = _bare(path)
     return next((form for pattern, form in _FORMS if pattern.search(bare)), None)
+
+
+def is_grpc_method(path: str) -> bool:
+    """Return whether a path has the usual form of a gRPC method."""
+    return _GRPC_METHOD.fullmatch(path) is not None
 
 
 @lru_cache(1024)

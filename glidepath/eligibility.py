@@ -15,6 +15,7 @@ from glidepath.config.backends import Backend, Modality
 OTHER_THAN_TEXT: tuple[Modality, ...] = ("audio", "file", "image", "video")
 BYTES_PER_TOKEN = 4  # of text; a rough number is enough, because a refused request is rescued
 FOREIGN_REASONING = "foreign_reasoning"  # why a request with reasoning signed by the baseline is not split
+GRPC_MODEL = "grpc_model"  # why a gRPC call is not split: the candidate needs another name of the model (ADR 0590)
 _DEEPEST = 12
 
 # The types of parts of a message in the APIs of OpenAI, Anthropic, Cohere and vLLM.

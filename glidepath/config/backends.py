@@ -149,6 +149,7 @@ class Backend(Section):
     With ``model: keep``, as without ``model``, a request keeps the model's name that the client sent. So the backend
     must serve its model under this name, and then its answers have this name too. A ``model`` of its own also replaces
     a tuned model of Gemini: the path ``…/tunedModels/NAME:…`` becomes ``…/models/MODEL:…``.
+    Messages of gRPC keep their model: a candidate with a ``model`` of its own gets no gRPC calls.
 
     When a conversation changes its side, its requests contain data that the other server has made: reasoning that is
     signed or encrypted, and ids of tool calls. ``foreign_reasoning`` says what the backend does with these data. With

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import TypeVar
 
-from glidepath.call_classes import MULTIPART_CALLS, CallClass, call_class
+from glidepath.call_classes import MULTIPART_CALLS, CallClass, call_class, is_grpc_method
 from glidepath.config.comparison import FREE_TEXT
 from glidepath.config.doubled_paths import doubled_path
 from glidepath.config.gates import EXACT_TASKS
@@ -199,17 +199,21 @@ def _never_split(config: Config, name: str, workload: Workload) -> Iterator[Prob
         yield Problem(("workloads", name, "match", key), message)
 
 
-def _model_of_a_form(config: Config, name: str, workload: Workload) -> Iterator[Problem]:
-    """Report a ``model`` that has no effect, because requests to the workload's path are forms with a file."""
+def _model_of_an_unchanged_body(config: Config, name: str, workload: Workload) -> Iterator[Problem]:
+    """Report a ``model`` that has no effect, because Envoy does not change the bodies of the workload's requests."""
     path = (workload.match.path or "").rstrip("/")
-    if not path.endswith(MULTIPART_CALLS):
+    is_form = path.endswith(MULTIPART_CALLS)
+    if not is_form and not is_grpc_method(path):
         return
+    why = (
+        "whose requests are forms with a file" if is_form else "a method of gRPC, whose messages Envoy does not change"
+    )
     for role in _ROLES:
         for backend in unless_faulty(_side(config, workload, role)):
             if config.backends[backend].model is not None:
                 message = (
-                    f"has no effect on {path} (workloads.{name}), whose requests are forms with a file: serve the "
-                    "model under the name that clients send, and use a backend without model for this workload"
+                    f"has no effect on {path} (workloads.{name}), {why}: serve the model under the name that clients "
+                    "send, and use a backend without model for this workload"
                 )
                 yield Problem(("backends", backend, "model"), message)
 
@@ -274,7 +278,7 @@ def _strips_at_a_cluster(config: Config, name: str, workload: Workload) -> Itera
 
 _WORKLOAD_RULES = (
     _strips_at_a_cluster,
-    _model_of_a_form,
+    _model_of_an_unchanged_body,
     _same_side,
     _never_split,
     _opt_out_by_credential,

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from glidepath.call_classes import form_of_path
+from glidepath.call_classes import form_of_path, is_grpc_method
 from glidepath.check_calibration_files import check_calibrations
 from glidepath.clock import unix_ms
 from glidepath.config import Config, Workload
@@ -175,9 +175,10 @@ _ONE_LIMIT = (
 
 
 _OWN_API = (
-    "the path belongs to no known API, so each POST to it is copied: if a call must not be made twice, set "
-    "shadow.sample: 0"
+    "the path belongs to no known API, so each POST to it is copied, except calls of gRPC: if a call must not be made "
+    "twice, set shadow.sample: 0"
 )
+_GRPC = "the path is a method of gRPC, whose calls are not copied: gates on pairs stay without evidence"
 _UNREAD_API = "the answers of this path have no format that can be compared, so no call is copied"
 
 
@@ -187,6 +188,8 @@ def _copying_note(workload: Workload) -> str:
     if path is None or workload.shadow.sample == 0:
         return ""
     form = form_of_path(path)
+    if is_grpc_method(path):
+        return _GRPC
     return _OWN_API if form is None else "" if form.surface else _UNREAD_API
 
 

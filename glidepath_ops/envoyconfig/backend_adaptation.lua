@@ -15,27 +15,9 @@
 -- another server: "always", or after it has "refused" the request.
 
 local ORIGINAL_PATH = "x-envoy-original-path" -- Envoy writes it if the route rewrites the path
-local JSON_CALLS = {
-  "/completions", "/responses", "/embeddings", "/messages", "/moderations", "/rerank",
-  "/api/chat", "/api/generate", "/api/embed",
-}
-local UPLOADS = { "^multipart/", "^audio/", "^image/", "^video/", "^application/octet%-stream" }
 
 local function trim(text)
   return (text:gsub("^%s+", ""):gsub("%s+$", ""))
-end
-
--- Returns whether the body is an upload, which is not buffered. The calls of JSON_CALLS take JSON only, and some
--- servers read it whatever the content type says.
-local function is_upload(kind, path)
-  local bare = path:match("^[^?]*"):gsub("/+$", "")
-  for _, ending in ipairs(JSON_CALLS) do
-    if bare:sub(-#ending) == ending then return false end
-  end
-  for _, pattern in ipairs(UPLOADS) do
-    if kind:lower():find(pattern) then return true end
-  end
-  return false
 end
 
 -- Returns the backend's credential, or nil. Envoy writes "-" for an environment variable that is not set. A value with

@@ -196,7 +196,7 @@ def lua_source(
 
 def _parts(sides: Sequence[AdaptedBackend]) -> Iterator[str]:
     """Yield the files of the program, except those that no side needs."""
-    yield from ("json_tokens.lua", "model_rename.lua")
+    yield from ("json_tokens.lua", "body_kinds.lua", "model_rename.lua")
     if any(side.without for side in sides):
         yield "foreign_reasoning.lua"
     if any(side.passes_only is not None for side in sides):

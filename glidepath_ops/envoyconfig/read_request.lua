@@ -7,10 +7,6 @@
 -- glidepath/call_classes.py; the answers of STORED are stored unless the body says otherwise).
 
 local FACTS = "glidepath.request"
--- Bodies that are no JSON, and that Envoy must not hold until their end: a gRPC call may be answered before its end.
-local UPLOADS = {
-  "^multipart/", "^audio/", "^image/", "^video/", "^application/octet%-stream", "^application/grpc",
-}
 
 -- Returns why a body cannot be read although it is there, or nil.
 local function unreadable_by_headers(headers)
@@ -19,24 +15,6 @@ local function unreadable_by_headers(headers)
   local length = tonumber(headers:get("content-length") or "")
   if length ~= nil and length > MAX_BODY then return "too_long" end
   return nil
-end
-
-local function is_upload(kind)
-  for _, pattern in ipairs(UPLOADS) do
-    if kind:lower():find(pattern) then return true end
-  end
-  return false
-end
-
-local function bare_path(path)
-  return (path:match("^[^?]*"):gsub("/+$", ""))
-end
-
-local function ends_with(text, ends)
-  for _, wanted in ipairs(ends) do
-    if text:sub(-#wanted) == wanted then return true end
-  end
-  return false
 end
 
 local function asks_for_stream(facts, path)
@@ -104,17 +82,22 @@ local function unread(reason)
   return { read = reason, state = "unread", why = reason }
 end
 
+-- Returns the facts about a request whose body is not read because of what it is. No gRPC server has the path of a call
+-- that takes JSON only: such a body may be JSON that asks for state.
+local function not_held(kind, path)
+  if is_grpc(kind) and takes_json_only(path) then return unread("unreadable") end
+  local values = published({ spans = {}, keys = {}, modalities = {} }, "", 0)
+  values.read = is_grpc(kind) and "grpc" or "upload"
+  return values
+end
+
 -- Returns the facts to publish, and what the sticky headers are made of.
 local function read(handle)
   local headers = handle:headers()
   local reason = unreadable_by_headers(headers)
   if reason ~= nil then return unread(reason) end
-  local path = headers:get(":path") or ""
-  if is_upload(headers:get("content-type") or "") then
-    local values = published({ spans = {}, keys = {}, modalities = {} }, "", 0)
-    values.read = "upload"
-    return values
-  end
+  local path, kind = headers:get(":path") or "", headers:get("content-type") or ""
+  if is_upload(kind, path) then return not_held(kind, path) end
   local body = handle:body() -- yields: objects fetched from the handle before are invalid afterwards
   if body == nil then return published({ spans = {}, keys = {}, modalities = {} }, path, 0) end
   local facts, why = request_facts(body)

@@ -12,12 +12,25 @@ from functools import cache
 from importlib.resources import files
 
 from glidepath import envoy_names
-from glidepath.call_classes import CALLS_WITH_STATE, STORED_BY_DEFAULT, STREAMED_BY_DEFAULT, STREAMED_CALLS
+from glidepath.call_classes import (
+    CALLS_WITH_STATE,
+    STORED_BY_DEFAULT,
+    STREAMED_BY_DEFAULT,
+    STREAMED_CALLS,
+    form_of_path,
+)
 from glidepath.config.backends import Backend
 from glidepath.config.request_match import Match
 from glidepath.config.root import Config
 from glidepath.config.workload import Workload
-from glidepath.eligibility import BYTES_PER_TOKEN, FOREIGN_REASONING, OTHER_THAN_TEXT, Ineligible, declares
+from glidepath.eligibility import (
+    BYTES_PER_TOKEN,
+    FOREIGN_REASONING,
+    GRPC_MODEL,
+    OTHER_THAN_TEXT,
+    Ineligible,
+    declares,
+)
 from glidepath_ops.envoyconfig.backend_adaptation import quote
 from glidepath_ops.envoyconfig.commented_yaml import Json, with_comment
 from glidepath_ops.envoyconfig.envoy_api_builders import TYPE, typed
@@ -26,7 +39,10 @@ from glidepath_ops.envoyconfig.sticky_hash_policy import headers_from_bodies
 READ_REQUEST = "glidepath.read_request"  # the filter, and the namespace of its settings in a reading route's metadata
 _LUA = "extensions.filters.http.lua.v3.Lua"
 _PROGRAM = "read"
-_PARTS = ("json_tokens.lua", "server_state.lua", "sticky_digests.lua", "request_facts.lua", "read_request.lua")
+_PARTS = (
+    *("json_tokens.lua", "server_state.lua", "sticky_digests.lua", "request_facts.lua", "body_kinds.lua"),
+    "read_request.lua",
+)
 # The statuses with which backends refuse reasoning or ids that another server has made.
 REFUSALS = (400, 404, 422)
 _SPLIT_STATES = "none|needs|makes|context"  # of a stateless workload; "unread" is never split
@@ -41,7 +57,18 @@ def needs_reading(config: Config, workload: Workload) -> bool:
     has_two_limits = workload.fallback and candidate.answer_timeout is not None
     declared = {candidate.foreign_reasoning, config.backends[workload.baseline].foreign_reasoning}
     about_reasoning = candidate.foreign_reasoning == "refuses" or "strip" in declared
-    return by_body or keeps_state(workload) or declares(candidate) or has_two_limits or about_reasoning
+    limits = declares(candidate) or has_two_limits or _may_get_grpc(workload, candidate)
+    return by_body or keeps_state(workload) or limits or about_reasoning
+
+
+def _may_get_grpc(workload: Workload, candidate: Backend) -> bool:
+    """Return whether calls of a workload may be gRPC calls, although the candidate needs another name of the model.
+
+    This name is in a message that Envoy cannot change. gRPC is split only on a path of no known API.
+    """
+    path = workload.match.path
+    speaks_http2 = candidate.protocol == "http2" or not (candidate.url or "").startswith("http:")
+    return candidate.model is not None and speaks_http2 and path is not None and form_of_path(path) is None
 
 
 def keeps_state(workload: Workload) -> bool:
@@ -198,6 +225,8 @@ def kept_from_candidate(workload: Workload, candidate: Backend) -> Iterator[tupl
     """
     for why, conditions in ineligible_conditions(workload, candidate):
         yield f"ineligible_{why.value}", conditions
+    if _may_get_grpc(workload, candidate):
+        yield GRPC_MODEL, [_fact("read", {"string_match": {"exact": "grpc"}}), *_model_is(workload.match)]
     if candidate.foreign_reasoning == "refuses":
         yield FOREIGN_REASONING, [_fact("signed", {"string_match": {"exact": "true"}}), *_model_is(workload.match)]
 

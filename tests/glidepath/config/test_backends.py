@@ -116,10 +116,11 @@ def test_a_model_that_no_filter_can_replace_is_refused() -> None:
     text = (
         'backends: {cloud: {url: "http://a"}, onprem: {url: "http://b", model: w3}}\nworkloads: {w: {match: {path: %s}'
     )
-    for path in ("/v1/audio/transcriptions", "/v1/images/edits/"):
+    for path in ("/v1/audio/transcriptions", "/v1/images/edits/", "/inference.GRPCInferenceService/ModelInfer"):
         with pytest.raises(ConfigError, match=r"backends\.onprem\.model: has no effect on"):
             parse_config(f"{text % path}, baseline: cloud, candidate: onprem}}}}\n")
-    parse_config(f"{text % '/v1/audio/speech'}, baseline: cloud, candidate: onprem}}}}\n")
+    for path in ("/v1/audio/speech", "/Inference/Infer", "/v1.0/infer", "/api.v1/Chat/x"):
+        parse_config(f"{text % path}, baseline: cloud, candidate: onprem}}}}\n")
 
 
 def test_reasoning_cannot_be_stripped_from_requests_to_a_users_cluster() -> None:

@@ -227,9 +227,14 @@ def test_an_embedding_engine_that_needs_no_package_is_valid(tmp_path: Path, embe
         (
             "/predict-churn",
             "{}",
-            "the path belongs to no known API, so each POST to it is copied: if a call must not",
+            "the path belongs to no known API, so each POST to it is copied, except calls of",
         ),
         ("/predict-churn", "{sample: 0}", ""),
+        (
+            "/inference.GRPCInferenceService/ModelInfer",
+            "{}",
+            "the path is a method of gRPC, whose calls are not copied",
+        ),
         ("/v1/moderations", "{}", "the answers of this path have no format that can be compared, so no call is"),
         ("/invocations", "{}", ""),
     ],

@@ -331,3 +331,32 @@ async def test_a_request_that_needs_or_makes_state_stays_at_the_baseline(
     setup.clear_received()
     await setup.post({"model": "m", **body}, path=RESPONSES, headers={"x-free": "yes"})
     assert [len(one.received) for one in (setup.cloud, setup.onprem)] == [0, 1]
+
+
+@pytest.mark.parametrize("kind", ["application/octet-stream", "multipart/form-data; boundary=x", "audio/wav", "x"])
+async def test_a_call_that_takes_json_only_is_read_whatever_its_content_type(setup: EnvoySetup, kind: str) -> None:
+    body = {"model": "m", "store": False, "previous_response_id": "resp_1"}
+    reply = await setup.post(body, path=RESPONSES, headers={"content-type": kind})
+    assert (facts(reply)["state"], facts(reply)["why"]) == ("needs", "previous_response_id")
+    assert setup.onprem.received == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "state"),
+    [
+        ("application/grpc", "unread"),
+        ("Application/gRPC+proto", "unread"),
+        ("application/grpc; x=y", "unread"),
+        ("application/grpc-web", "unread"),
+        ("application/grpcfoo", "needs"),
+        ("x-application/grpc", "needs"),
+    ],
+)
+async def test_a_json_call_that_says_it_is_grpc_is_not_held_and_stays_at_the_baseline(
+    setup: EnvoySetup, kind: str, state: str
+) -> None:
+    body = {"model": "m", "store": False, "previous_response_id": "resp_1"}
+    reply = await setup.post(body, path=RESPONSES, headers={"content-type": kind})
+    assert facts(reply)["state"] == state
+    assert setup.cloud.last.body == json.dumps(body).encode() or state == "needs"
+    assert setup.onprem.received == []
