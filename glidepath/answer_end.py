@@ -21,6 +21,7 @@ _SPACES = ("", " ")
 _NAMES = (f"event:{space}{kind}{line_end}" for kind, space, line_end in product(_TYPES, _SPACES, "\r\n"))
 _MEMBERS = (f'data:{one}{{"type":{other}"{kind}"' for kind, one, other in product(_TYPES, _SPACES, _SPACES))
 _LAST = tuple(text.encode() for text in ("data:[DONE]", "data: [DONE]", *_NAMES, *_MEMBERS))
+_MAYBE_LAST = (b"data: [", b"data:[", b"event:", b'data: {"type"', b'data:{"type"')  # quick to exclude
 _LF, _CRLF = b"\n\n", b"\r\n\r\n"
 _DONE = (b'"done":true', b'"done": true')  # Ollama
 _LINES = ("application/x-ndjson", "application/ndjson")
@@ -58,7 +59,7 @@ class AnswerEnd:
         start = 0 if start < 0 else start + len(separator)
         if piece.endswith(separator):
             self._begun = b""
-            return piece.startswith(_LAST, start)
+            return piece.startswith(_MAYBE_LAST, start) and piece.startswith(_LAST, start)
         event = piece[start:]
         long = len(event) > _BEGINNING + _ENDING
         self._begun = event[:_BEGINNING] + b"\0" + event[-_ENDING:] if long else event
