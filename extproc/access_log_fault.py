@@ -9,6 +9,7 @@ from __future__ import annotations
 from envoy.config.core.v3.base_pb2 import RequestMethod
 from envoy.data.accesslog.v3.accesslog_pb2 import HTTPAccessLogEntry
 
+from extproc.grpc_status import logged_grpc_status
 from glidepath.answer_faults import AnswerFault
 
 _HTML = ("text/html", "application/xhtml+xml")
@@ -29,4 +30,6 @@ def logged_fault(entry: HTTPAccessLogEntry) -> str:
     kind = response.response_headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind in _HTML:
         return AnswerFault.WEB_PAGE.value
-    return "" if response.response_body_bytes else AnswerFault.EMPTY_BODY.value
+    if response.response_body_bytes or logged_grpc_status(entry) is not None:  # a gRPC answer may have no message
+        return ""
+    return AnswerFault.EMPTY_BODY.value

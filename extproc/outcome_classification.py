@@ -19,9 +19,9 @@
 5. A 429 to a copy is not an error of the side, because the side would have had fewer requests without copies. The entry
    is a ``LocalReply``, and copies pause (extproc/copy_cool_down.py).
 6. An upstream flag, a reset during the answer, or a status of 5xx, 408 or 429 is an error of the side. A status of 401
-   or 403 is an error of the side if the backend never receives the client's own credential. An answer to a POST that no
-   client can use although its status says success is an error of the side, too: a redirection, a web page, an empty
-   body.
+   or 403 is an error of the side if the backend never receives the client's own credential. The status of a gRPC call
+   is treated alike (grpc_status.py). An answer to a POST that no client can use although its status says success is an
+   error of the side, too: a redirection, a web page, an empty body.
 7. Every other request has no error. The remaining 4xx are the client's fault: they count as requests without a latency,
    because a refusal is faster than any answer. (If the other side answers a copy of the same request, extproc.capture
    counts the 4xx as an error after all.)
@@ -42,6 +42,7 @@ from extproc.access_log_fault import logged_fault
 from extproc.access_log_latency import answer_ended, logged_latency, time_to_leaving_ms, unanswered_wait_ms
 from extproc.access_log_side import is_failover, logged_origin, logged_side, logged_workload
 from extproc.access_log_tag_values import FINAL, NO_VALUE
+from extproc.grpc_status import GRPC_REFUSALS, WITHOUT_CAPACITY, GrpcStatus, error_of_grpc_status, logged_grpc_status
 from extproc.response_flags import Owner, answer_without_side, client_left, side_failure, slow_upload
 from extproc.workloads import WorkloadInfo
 from glidepath import envoy_names
@@ -171,7 +172,8 @@ def _after_abort(
 def _has_failed(entry: HTTPAccessLogEntry, workload: WorkloadInfo, side: Side) -> bool:
     """Return whether the status of an answer or its entry shows a failure, or a refusal, whose body says nothing."""
     status = entry.response.response_code.value
-    return status >= 400 or bool(_status_kind(entry, workload, side) or logged_fault(entry))
+    refused = status >= 400 or logged_grpc_status(entry) in GRPC_REFUSALS
+    return refused or bool(_status_kind(entry, workload, side) or logged_fault(entry))
 
 
 def _without_error(
@@ -186,9 +188,10 @@ def _without_error(
 
     ``ended_ms``: the time to the end of the answer, if Envoy did not see this end.
     """
-    status = entry.response.response_code.value
-    if status >= 400:
-        return RequestOutcome(workload.name, side, origin, at_ms, not_found=status == NOT_FOUND, refused=True)
+    status, called = entry.response.response_code.value, logged_grpc_status(entry)
+    if status >= 400 or called in GRPC_REFUSALS:
+        not_found = status == NOT_FOUND or called is GrpcStatus.NOT_FOUND
+        return RequestOutcome(workload.name, side, origin, at_ms, not_found=not_found, refused=True)
     latency = logged_latency(entry)
     total_ms = ended_ms if latency.total_ms is None else latency.total_ms
     return RequestOutcome(
@@ -282,14 +285,22 @@ def _rescued(entry: HTTPAccessLogEntry, workload: WorkloadInfo, kind: str) -> bo
 
 
 def _answered_an_error(entry: HTTPAccessLogEntry) -> bool:
-    """Return whether a backend itself answered with a 5xx that does not mean too many requests or too little time."""
-    status = entry.response.response_code.value
-    by_backend = entry.response.response_code_details.startswith("via_upstream")
-    return by_backend and 500 <= status < 600 and status not in _WITHOUT_CAPACITY
+    """Return whether a backend itself answered with an error that does not mean too many requests or too little time.
+
+    Such an error is a 5xx, or a failed gRPC call.
+    """
+    status, called = entry.response.response_code.value, logged_grpc_status(entry)
+    if not entry.response.response_code_details.startswith("via_upstream"):
+        return False
+    if 500 <= status < 600:
+        return status not in _WITHOUT_CAPACITY
+    return bool(error_of_grpc_status(called, denies_own_credential=True)) and called not in WITHOUT_CAPACITY
 
 
 def _status_kind(entry: HTTPAccessLogEntry, workload: WorkloadInfo, side: Side) -> str:
-    return error_of_status(entry.response.response_code.value, workload, side)
+    of_http = error_of_status(entry.response.response_code.value, workload, side)
+    denies = side in workload.without_client_credential
+    return of_http or error_of_grpc_status(logged_grpc_status(entry), denies_own_credential=denies)
 
 
 def error_of_status(status: int, workload: WorkloadInfo, side: Side) -> str:

@@ -77,7 +77,8 @@ def failed_answer(
     kind = content_type.partition(";")[0].strip().lower()
     start = len(body) - len(body.lstrip(_BLANK))
     if start == len(body):
-        return None if cut else FoundFault(AnswerFault.EMPTY_BODY, f"{len(body)} bytes")
+        may_be_empty = cut or kind.startswith("application/grpc")  # a failed gRPC call has only a status
+        return None if may_be_empty else FoundFault(AnswerFault.EMPTY_BODY, f"{len(body)} bytes")
     head = body[start : start + 64]
     if kind in _HTML_TYPES or (kind != "text/plain" and head.lower().startswith(_HTML)):
         return FoundFault(AnswerFault.WEB_PAGE, f"content type {kind}" if kind in _HTML_TYPES else _text(head))

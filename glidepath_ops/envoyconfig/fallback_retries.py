@@ -17,8 +17,9 @@ from glidepath_ops.envoyconfig.envoy_api_builders import typed
 from glidepath_ops.envoyconfig.envoy_versions import CLUSTER_RETRY_POLICY, lacks
 
 RETRY_ON = "5xx,reset,connect-failure,gateway-error,retriable-status-codes"
-# Statuses of gRPC calls, like a 5xx, 429 or a time limit. Envoy sees them only if the answer has nothing before them.
-RETRY_ON_GRPC = "unavailable,internal,resource-exhausted,deadline-exceeded"
+# Statuses of gRPC calls, like a 5xx, 429 or a time limit. Envoy knows no others, and sees them only if the answer has
+# nothing before them. A server that cancels a call has stopped it: if a client cancels, nothing is retried.
+RETRY_ON_GRPC = "unavailable,internal,resource-exhausted,deadline-exceeded,cancelled"
 BUSY = [429]
 REDIRECTS = [301, 302, 303, 307, 308]  # clients must not leave for the candidate's own address
 # A rejected credential of the candidate is retried at the baseline (ADR 0094).

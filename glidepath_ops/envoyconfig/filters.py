@@ -309,6 +309,7 @@ def access_log(config: Config, log_name: str) -> Json:
             "envoy.access_loggers.http_grpc",
             "extensions.access_loggers.grpc.v3.HttpGrpcAccessLogConfig",
             common_config=common,
-            additional_response_headers_to_log=["content-type"],
+            additional_response_headers_to_log=["content-type", "grpc-status"],  # there if the answer has no message
+            additional_response_trailers_to_log=["grpc-status"],
         ),
     )

@@ -32,6 +32,7 @@ def entry(
         (entry(200, "Text/HTML"), "web_page"),
         (entry(200, size=0), "empty_body"),
         (entry(204, size=0), "empty_body"),
+        (entry(200, "application/grpc", size=0), "empty_body"),  # without a status, which every answer of gRPC has
         (entry(404, "text/html"), ""),
         (entry(502, size=0), ""),
         (entry(0, size=0), ""),
