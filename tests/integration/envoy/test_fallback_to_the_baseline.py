@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from extproc.outcome_classification import RequestOutcome, classify
 from extproc.workloads import build_workloads
 from glidepath import envoy_names
+from glidepath.outcome_summaries import kind_of_refusal
 from glidepath.sides import Side
 from tests.support.envoy_with_backends import BODY, EnvoySetup, envoy_with_backends
 from tests.support.recording_backend import Behaviour
@@ -157,7 +159,8 @@ async def test_errors_of_the_baseline_pass_unchanged_and_are_not_retried(tmp_pat
 
 async def test_the_baseline_answers_requests_that_the_candidate_cannot_serve(tmp_path: Path) -> None:
     """If both refuse a request, the client gets the baseline's refusal. The log has the candidate's status."""
-    statuses = (400, 402, 404, 405, 408, 409, 410, 413, 415, 422, 424, 428, 431, 451)
+    own_rules = {401, 403, 407, 418, 429}  # the credential, a proxy's, the quota; 418 is registered as unused
+    statuses = [int(status) for status in HTTPStatus if 400 <= status < 500 and status not in own_rules]
     async with envoy_with_backends(tmp_path, chat=AT_ONCE) as setup:
         setup.onprem.behaviour = "status"
         log = setup.collector.entries.setdefault(envoy_names.LIVE_LOG, [])
@@ -174,15 +177,17 @@ async def test_the_baseline_answers_requests_that_the_candidate_cannot_serve(tmp
         outcomes = [classify(entry, build_workloads(setup.envoy.config), shadow=False) for entry in log]
         assert all(isinstance(one, RequestOutcome) and one.side is Side.CANDIDATE for one in outcomes)
         answered, refused = outcomes[: len(statuses)], outcomes[len(statuses) :]
-        assert {(one.error, one.failover, one.rescued) for one in answered} == {("capability", True, True)}
+        assert [one.error for one in answered] == [kind_of_refusal(status) for status in statuses]
+        assert {(one.failover, one.rescued) for one in answered} == {(True, True)}
         assert {(one.error, one.failover, one.latency_ms) for one in refused} == {("", False, None)}
 
 
-async def test_a_4xx_that_is_not_registered_is_not_retried(tmp_path: Path) -> None:
+@pytest.mark.parametrize("status", [407, 418, 498])
+async def test_a_4xx_that_is_not_registered_or_of_a_proxy_is_not_retried(tmp_path: Path, status: int) -> None:
     async with envoy_with_backends(tmp_path, chat=AT_ONCE) as setup:
-        setup.onprem.behaviour, setup.onprem.status = "status", 498
+        setup.onprem.behaviour, setup.onprem.status = "status", status
         reply = await setup.post()
-        assert reply.status == 498
+        assert reply.status == status
         assert setup.cloud.received == []
 
 
