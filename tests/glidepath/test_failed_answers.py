@@ -202,6 +202,7 @@ GOOD: tuple[tuple[object, str], ...] = (
     (PAGE, "text/plain"),
     ("{curly} words", "text/plain"),
     (b"\xff\xd8\xff", "image/jpeg"),
+    (b"", "application/grpc"),  # a failed call: its status is in the access log
     ('{"response": "a", "done": false}\n{"response": "", "done": true}\n', NDJSON),
     (chat({"content": "\n\nYes.", "reasoning_content": "Hm."}), JSON),
     (chat({"content": None, "reasoning_content": "Hm."}, "length"), JSON),

@@ -9,10 +9,14 @@ import sys
 from functools import cache
 from pathlib import Path
 
+import pytest
+
 from glidepath_ops.local.child_process import envoy_binary
 
 # The newest wheel of each minor version. The last one is the version that Glidepath installs.
 WHEELS = ("1.36.4", "1.37.0", "1.38.3", "1.39.3", "1.40.0")
+# For tests with the fixtures of tests/integration/envoy_versions/conftest.py.
+each_version = pytest.mark.parametrize("binary", WHEELS, indirect=True)
 
 
 @cache

@@ -75,10 +75,16 @@ async def grpc_backends(
     *,
     path: str = METHOD,
     models: Mapping[str, str] | None = None,
+    binary: Path | None = None,
+    envoy: Mapping[str, Any] | None = None,
     **chat: Any,
 ) -> AsyncIterator[GrpcSetup]:
-    """Run Envoy and two gRPC servers. ``models``: backend → its ``model``. ``chat``: settings of the workload."""
-    servers, sides = [], {}
+    """Run Envoy and two gRPC servers. ``models``: backend → its ``model``. ``chat``: settings of the workload.
+
+    ``binary``: an Envoy other than the installed one. ``envoy``: settings of this section.
+    """
+    servers: list[grpc.aio.Server] = []
+    sides: dict[str, Any] = {}
     services = {"cloud": cloud or Echo("cloud"), "onprem": onprem or Echo("onprem")}
     for (name, service), port in zip(services.items(), free_ports(2), strict=True):
         server = grpc.aio.server()
@@ -91,7 +97,7 @@ async def grpc_backends(
     chat = {"match": {"path": path}, "shadow": {"sample": 0}, **chat}
     try:
         async with (
-            envoy_with_backends(folder, cloud=sides["cloud"], onprem=sides["onprem"], chat=chat) as setup,
+            envoy_with_backends(folder, **sides, chat=chat, binary=binary, envoy=envoy or {}) as setup,
             grpc.aio.insecure_channel(setup.envoy.live.removeprefix("http://")) as channel,
         ):
             yield GrpcSetup(setup, channel, path)

@@ -31,7 +31,7 @@ from glidepath_ops.local.child_process import free_ports
 from scorer.steering.envoy.rtds_leases import LeaseService
 from scorer.steering.envoy.rtds_server import RtdsServer
 from tests.support.chat_config import CHAT_CONFIG
-from tests.support.envoy_versions import WHEELS, binary_of, installed_version
+from tests.support.envoy_versions import WHEELS, each_version
 from tests.support.envoy_with_backends import BODY, PATH, EnvoySetup, envoy_with_backends
 from tests.support.tls_certificate import make_certificate
 from tests.support.users_envoy import to_theirs, users_setup, users_table
@@ -39,28 +39,6 @@ from tests.support.waiting import eventually
 
 AT_ONCE: dict[str, Any] = {"start": 100}
 BIG = {**BODY, "padding": "x" * 3_000_000}
-
-
-@pytest.fixture
-def binary(request: pytest.FixtureRequest) -> Path:
-    """Return the Envoy binary of the version that is the test's parameter."""
-    version: str = request.param
-    if version != installed_version() and not request.config.getoption("--envoy-versions"):
-        pytest.skip("only make test-envoy-versions runs versions other than the installed one")
-    found, reason = binary_of(version)
-    if found is None:
-        pytest.skip(reason)
-    return found
-
-
-each_version = pytest.mark.parametrize("binary", WHEELS, indirect=True)
-
-
-@pytest.fixture
-def envoy(request: pytest.FixtureRequest) -> dict[str, Any]:
-    """Return the section ``envoy`` of a configuration for the Envoy of the test: 1.36 needs its own form."""
-    version: str = request.node.callspec.params["binary"]
-    return {"version": "1.36"} if version.startswith("1.36.") else {}
 
 
 def rendered(folder: Path, cloud: Mapping[str, Any], chat: Mapping[str, Any], **sections: Any) -> Path:
