@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from glidepath.errors import DependencyError, InputError
-from glidepath_ops.envoyconfig.yaml_insertion import compose, verbatim
+from glidepath_ops.envoyconfig.yaml_insertion import compose_for_reading, verbatim
 from glidepath_ops.local.child_process import envoy_binary
 
 _TIMEOUT_S = 60
@@ -46,7 +46,7 @@ def check_change_with_envoy(before: str, after: str, name: str, binary: str | No
     """
     if binary is None:
         return "not checked, because no Envoy is installed here"
-    missing = sorted(file for file in _files(after, name) - _files(before, name) if not Path(file).exists())
+    missing = sorted(file for file in _files(after) - _files(before) if not Path(file).exists())
     if missing:
         return f"not checked, because Envoy needs {', '.join(missing)}, which is not on this machine"
     reason = _refusal_of_text(binary, after)
@@ -86,9 +86,9 @@ def _reason(output: str) -> str:
     return re.sub(r"^.*?error initializing configuration '[^']*': ", "", line).strip()[:_MAX_REASON]
 
 
-def _files(text: str, name: str) -> set[str]:
+def _files(text: str) -> set[str]:
     """Return the paths of certificates, keys and other secrets in a bootstrap."""
-    return set(_file_names(verbatim(compose(text, name))))
+    return {file for document in compose_for_reading(text) for file in _file_names(verbatim(document))}
 
 
 def _file_names(value: Any) -> Iterator[str]:

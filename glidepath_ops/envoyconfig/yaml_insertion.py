@@ -161,21 +161,22 @@ def reads_as_intended(text: str, insertions: Iterable[Insertion], result: str) -
     for one in insertions:
         by_place.setdefault(_place(one.node), []).append(one)
     try:
-        got = [verbatim(one) for one in _composed_again(result)]
+        got = [verbatim(one) for one in compose_for_reading(result)]
     except yaml.YAMLError:
         return False
     return got == [_completed(one, by_place) for one in yaml.compose_all(text, Loader=yaml.SafeLoader)]
 
 
-def _composed_again(result: str) -> list[yaml.Node]:
-    """Return the documents of ``result``, read by libyaml or, if that refuses the text, by PyYAML.
+def compose_for_reading(text: str) -> list[yaml.Node]:
+    """Return the documents of ``text``, read by libyaml or, if that refuses the text, by PyYAML.
 
-    libyaml is ten times as fast, but stricter. Its marks are not exact, but none are needed here.
+    libyaml is ten times as fast, but stricter. Its marks are not exact, so nothing can be inserted into these nodes.
+    Raises yaml.YAMLError if the text is not YAML.
     """
     try:
-        return list(yaml.compose_all(result, Loader=_FAST_LOADER))
+        return list(yaml.compose_all(text, Loader=_FAST_LOADER))
     except yaml.YAMLError:
-        return list(yaml.compose_all(result, Loader=yaml.SafeLoader))
+        return list(yaml.compose_all(text, Loader=yaml.SafeLoader))
 
 
 _FAST_LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
