@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import re
 import textwrap
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -48,6 +50,14 @@ class DumperWithoutAnchors(yaml.SafeDumper):
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
+
+    def analyze_scalar(self, scalar: str) -> Any:
+        return _analysis(scalar, bool(self.allow_unicode))
+
+
+@lru_cache(maxsize=4096)  # PyYAML reads each string by character, which is half of the time for a bootstrap with Lua
+def _analysis(text: str, allow_unicode: bool) -> Any:
+    return yaml.SafeDumper(io.StringIO(), allow_unicode=allow_unicode).analyze_scalar(text)
 
 
 def _quoted_if_ambiguous(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
