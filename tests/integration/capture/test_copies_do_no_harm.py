@@ -18,7 +18,7 @@ from tests.support.running_capture import Processes, RunningCapture, connected, 
 from tests.support.waiting import eventually
 
 RESPONSES, INFER = "/v1/responses", "/v2/models/m/infer"
-INFER_BY_GRPC = "/inference.GRPCInferenceService/ModelInfer"
+INFER_BY_GRPC = "/GRPCInferenceService/ModelInfer"  # without a package, as the backends here have a model
 WORKLOADS = f"""
   responses:
     match: {{path: {RESPONSES}}}
