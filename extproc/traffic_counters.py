@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from extproc.errors_missing_in_access_log import RefusalMatcher, RefusedRequest, Rejection
 from extproc.latency_totals import LatencyTotals
 from extproc.outcome_classification import LocalReply, RequestOutcome
+from extproc.side_counts import SideCounts
 from extproc.token_totals import TokenTotals
-from glidepath.histogram import Histogram, bucket_of
 from glidepath.latency import LEAST_WAIT_MS
 from glidepath.outcome_summaries import (
     PINNED,
@@ -27,122 +27,12 @@ from glidepath.outcome_summaries import (
 )
 from glidepath.pairs import PairKind
 from glidepath.sides import Origin, Side
-from glidepath.token_usage import ServiceTier, TokenSource, TokenUsage
+from glidepath.token_usage import TokenUsage
 
 MAX_WAITING_REJECTIONS = 10_000
 MAX_KINDS = 32  # kinds of local replies that are counted separately; a filter may invent any number of kinds
 OTHER = "other"
 _Replies = tuple[str, Side | None, Origin, AtFault]  # the workload, and the fields of LocalReplies except the counts
-
-
-@dataclass(slots=True)
-class _SideCounts:
-    """The counts of one workload, side and origin since the last flush: a mutable form of SideOutcomes."""
-
-    requests: int = 0
-    errors: int = 0
-    kinds: Counter[str] = field(default_factory=Counter)
-    client_aborts: int = 0
-    failovers: int = 0
-    latency: Counter[int] = field(default_factory=Counter)
-    latency_zeros: int = 0
-    ttft: Counter[int] = field(default_factory=Counter)
-    ttft_zeros: int = 0
-    headers: Counter[int] = field(default_factory=Counter)
-    headers_zeros: int = 0
-    duration: Counter[int] = field(default_factory=Counter)
-    aborted: Counter[int] = field(default_factory=Counter)
-    first_error_ms: int = 0
-    rescued: int = 0
-    rescues_failed: int = 0
-    failed_at_both: int = 0
-    not_found: int = 0
-    refused: int = 0
-    served: str = ""
-    checked: int = 0
-    usage: dict[tuple[TokenSource, ServiceTier], TokenUsage] = field(default_factory=dict)
-    sent_bytes: int = 0
-    baseline_copies: int = 0
-    baseline_copies_failed: int = 0
-    rejections: list[tuple[str, int]] = field(
-        default_factory=list
-    )  # (kind, time) of errors that the access log reports as requests without an error
-
-    def add(self, outcome: RequestOutcome) -> None:
-        if outcome.client_abort:
-            self.client_aborts += 1
-            if outcome.aborted_ms is not None:
-                self.aborted[bucket_of(max(outcome.aborted_ms, 1))] += 1
-            return
-        self.requests += 1
-        self.not_found += outcome.not_found
-        self.refused += outcome.refused
-        if outcome.error:
-            self.errors += 1
-            self.kinds[outcome.error] += 1
-            self.failovers += outcome.failover
-            self.rescued += outcome.rescued is True
-            self.rescues_failed += outcome.rescued is False
-            self.failed_at_both += outcome.failed_at_both
-            self.first_error_ms = min(self.first_error_ms or outcome.at_ms, outcome.at_ms)
-        if outcome.latency_ms is not None:
-            if outcome.latency_ms > 0:
-                self.latency[bucket_of(outcome.latency_ms)] += 1
-            else:
-                self.latency_zeros += 1
-        if outcome.duration_ms is not None:
-            self.duration[bucket_of(max(outcome.duration_ms, 1))] += 1
-        if outcome.ttft_ms is not None:
-            if outcome.ttft_ms > 0:
-                self.ttft[bucket_of(outcome.ttft_ms)] += 1
-            else:
-                self.ttft_zeros += 1
-        if outcome.headers_ms is not None:
-            if outcome.headers_ms > 0:
-                self.headers[bucket_of(outcome.headers_ms)] += 1
-            else:
-                self.headers_zeros += 1
-
-    def apply_rejections(self) -> list[tuple[str, int]]:
-        """Count rejections as errors, but never more errors than requests. Return the rejections that are left.
-
-        A rejection is a 4xx of one side for a request that the other side accepted, or an answer that failed although
-        its status says success. The rejected request is counted when the access log reports it, which may be later.
-        """
-        while self.rejections and self.errors < self.requests:
-            kind, at_ms = self.rejections.pop()
-            self.errors += 1
-            self.kinds[kind] += 1
-            self.first_error_ms = min(self.first_error_ms or at_ms, at_ms)
-        return self.rejections
-
-    def frozen(self, side: Side, origin: Origin) -> SideOutcomes:
-        return SideOutcomes(
-            side=side,
-            origin=origin,
-            requests=self.requests,
-            errors=self.errors,
-            error_kinds=dict(self.kinds),
-            client_aborts=self.client_aborts,
-            failovers=self.failovers,
-            latency_ms=Histogram(dict(self.latency), self.latency_zeros),
-            ttft_ms=Histogram(dict(self.ttft), self.ttft_zeros),
-            headers_ms=Histogram(dict(self.headers), self.headers_zeros),
-            duration_ms=Histogram(dict(self.duration) if (side, origin) == (Side.CANDIDATE, Origin.LIVE) else {}),
-            first_error_ms=self.first_error_ms,
-            rescued=self.rescued,
-            rescues_failed=self.rescues_failed,
-            failed_at_both=self.failed_at_both,
-            not_found=self.not_found,
-            refused=self.refused,
-            served=self.served,
-            checked=self.checked,
-            aborted_ms=Histogram(dict(self.aborted)),
-            usage=tuple(self.usage.values()),
-            sent_bytes=self.sent_bytes,
-            baseline_copies=self.baseline_copies,
-            baseline_copies_failed=self.baseline_copies_failed,
-        )
 
 
 def coverage_name(reason: Coverage, kind: PairKind = PairKind.CROSS) -> str:
@@ -172,7 +62,7 @@ class TrafficCounters:
     def __init__(self, on_failure: Callable[[], None] = lambda: None) -> None:
         self._on_failure = on_failure
         self._local_replies: dict[_Replies, Counter[str]] = {}
-        self._side_counts: dict[tuple[str, Side, Origin], _SideCounts] = {}
+        self._side_counts: dict[tuple[str, Side, Origin], SideCounts] = {}
         self._refusals = RefusalMatcher()
         self._coverage: dict[str, dict[str, int]] = {}
         self._since_ms = 0
@@ -215,11 +105,11 @@ class TrafficCounters:
             self.rescue_totals[(outcome.workload, _RESCUE_RESULTS[outcome.rescued])] += 1
         self._reject(rejection)
 
-    def _counts_of(self, workload: str, side: Side, origin: Origin) -> _SideCounts:
+    def _counts_of(self, workload: str, side: Side, origin: Origin) -> SideCounts:
         key = (workload, side, origin)
         counts = self._side_counts.get(key)
         if counts is None:
-            counts = self._side_counts[key] = _SideCounts()
+            counts = self._side_counts[key] = SideCounts()
         return counts
 
     def _proven(self, outcome: RequestOutcome, request_id: str) -> Rejection | None:
@@ -293,7 +183,7 @@ class TrafficCounters:
         for rejection in self._refusals.received_elsewhere(now_ms):
             self._reject(rejection)
         sides: dict[str, list[SideOutcomes]] = {}
-        waiting: dict[tuple[str, Side, Origin], _SideCounts] = {}
+        waiting: dict[tuple[str, Side, Origin], SideCounts] = {}
         for (workload, side, origin), side_counts in self._side_counts.items():
             left = side_counts.apply_rejections()
             reported = bool(side_counts.requests or side_counts.client_aborts)
@@ -301,7 +191,7 @@ class TrafficCounters:
             usage = {} if reported else side_counts.usage
             copies = (0, 0) if reported else (side_counts.baseline_copies, side_counts.baseline_copies_failed)
             if left or checked or usage or copies[0]:
-                kept = _SideCounts(rejections=left[-MAX_WAITING_REJECTIONS:], checked=checked, usage=usage)
+                kept = SideCounts(rejections=left[-MAX_WAITING_REJECTIONS:], checked=checked, usage=usage)
                 kept.baseline_copies, kept.baseline_copies_failed = copies
                 waiting[(workload, side, origin)] = kept
             if reported:

@@ -9,20 +9,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections import deque
-from dataclasses import dataclass
 
 from glidepath.answer_content import TAIL, completes_text, has_content, is_of_llamacpp, is_of_sglang
 from glidepath.answer_faults import AnswerFault, FoundFault
 from glidepath.error_forms import is_error_without_the_field
+from glidepath.last_events import BLANK, DOCUMENT, EVENTS, StreamEvent, json_object, last_events, shown_text
 
-DOCUMENT = 256 * 1024  # bytes of the largest JSON document that is parsed
-EVENTS = 8  # events at the end of a stream that are read
 ERRORS = 16  # places with the word "error" that are read
 _SHOWN = 200
 
 _DONE = b"[DONE]"
-_BLANK = b" \t\r\n\xef\xbb\xbf"
 _HTML_TYPES = ("text/html", "application/xhtml+xml")
 _HTML = (b"<!doctype html", b"<html")
 _JSON_TYPES = ("application/json", "text/json")
@@ -47,19 +43,6 @@ _ERRORS = (  # abort: vLLM and SGLang; network_error: GLM; insufficient_system_r
 _ENDS = ("message_stop", "response.completed", "response.incomplete", "message-end", "stream-end")
 
 
-@dataclass(frozen=True, slots=True)
-class _Event:
-    """A data line of a stream, without white space at its ends. ``doc`` is {} if the line is not a JSON object."""
-
-    name: str
-    data: bytes
-    doc: dict[str, object]
-
-    @classmethod
-    def of(cls, name: str, data: bytes) -> _Event:
-        return cls(name, data.strip(), _parsed(data))
-
-
 def failed_answer(
     status: int, content_type: str, body: bytes, *, cut: bool = False, known_api: bool = True
 ) -> FoundFault | None:
@@ -75,13 +58,13 @@ def failed_answer(
     if not 200 <= status < 300:
         return None
     kind = content_type.partition(";")[0].strip().lower()
-    start = len(body) - len(body.lstrip(_BLANK))
+    start = len(body) - len(body.lstrip(BLANK))
     if start == len(body):
         may_be_empty = cut or kind.startswith("application/grpc")  # a failed gRPC call has only a status
         return None if may_be_empty else FoundFault(AnswerFault.EMPTY_BODY, f"{len(body)} bytes")
     head = body[start : start + 64]
     if kind in _HTML_TYPES or (kind != "text/plain" and head.lower().startswith(_HTML)):
-        return FoundFault(AnswerFault.WEB_PAGE, f"content type {kind}" if kind in _HTML_TYPES else _text(head))
+        return FoundFault(AnswerFault.WEB_PAGE, f"content type {kind}" if kind in _HTML_TYPES else shown_text(head))
     if cut or kind.startswith(_OTHER_FORMATS):
         return None
     if kind == _EVENT_STREAM:
@@ -107,17 +90,17 @@ def has_ended(content_type: str, body: bytes) -> bool:
     A stream is complete if it has ``[DONE]``, a last event such as ``message_stop``, the reason why the model stopped,
     or an error. A document is complete if it is valid JSON. ``body`` has no content encoding.
     """
-    kind, start = content_type.partition(";")[0].strip().lower(), body.lstrip(_BLANK)[:64]
+    kind, start = content_type.partition(";")[0].strip().lower(), body.lstrip(BLANK)[:64]
     if kind == _EVENT_STREAM:
         return b"messageStop" in body
     if kind == "text/event-stream" or start.startswith(_SSE_LINES):
-        events = _last_events(body)
+        events = last_events(body)
         ended = (one.data == _DONE or _ends(one) or _reason(one.doc) is not None for one in events)
         return any(ended) or any(_error(one.doc, AnswerFault.ERROR_EVENT, one.name) for one in events[-1:])
     if not start.startswith((b"{", b"[")) or len(body) > DOCUMENT:
         return False
-    *lines, last = body.rstrip(_BLANK).rsplit(b"\n", 1)
-    line = _parsed(last)
+    *lines, last = body.rstrip(BLANK).rsplit(b"\n", 1)
+    line = json_object(last)
     if lines and (line.get("done") is True or line.get("event_type") == "stream-end" or "error" in line):
         return True  # the last line of a stream of Ollama or Cohere
     try:
@@ -129,11 +112,11 @@ def has_ended(content_type: str, body: bytes) -> bool:
 
 def _json_fault(body: bytes, kind: str, *, known_api: bool) -> FoundFault | None:
     first, _, rest = body.partition(b"\n")
-    lines = first.rstrip().endswith((b"}", b"]")) and rest.lstrip(_BLANK).startswith((b"{", b"["))
+    lines = first.rstrip().endswith((b"}", b"]")) and rest.lstrip(BLANK).startswith((b"{", b"["))
     if lines or "ndjson" in kind or "jsonl" in kind or "json-seq" in kind:
         return _lines_fault(body)
     if len(body) > DOCUMENT:
-        whole = body.rstrip(_BLANK).endswith((b"}", b"]"))
+        whole = body.rstrip(BLANK).endswith((b"}", b"]"))
         return None if whole else FoundFault(AnswerFault.MALFORMED_BODY, "the JSON ends too early")
     try:
         value = json.loads(body)
@@ -239,7 +222,7 @@ def _reason(doc: dict[str, object]) -> str | None:
 def _sse_fault(body: bytes, *, known_api: bool) -> FoundFault | None:
     if fault := _error_inside(body):
         return fault
-    events = _last_events(body)
+    events = last_events(body)
     docs = [event for event in events if event.doc and event.name not in _KEEP_ALIVE]
     for event in events:
         if fault := _error(event.doc, AnswerFault.ERROR_EVENT, event.name):
@@ -260,12 +243,12 @@ def _sse_fault(body: bytes, *, known_api: bool) -> FoundFault | None:
     return FoundFault(AnswerFault.EMPTY_ANSWER, f"finish reason {reason}" if reason else "the stream has no content")
 
 
-def _ends(event: _Event) -> bool:
+def _ends(event: StreamEvent) -> bool:
     whole = isinstance(event.doc.get("generated_text"), str)  # TGI
     return whole or event.doc.get("type", event.name) in _ENDS or event.doc.get("event_type") in _ENDS
 
 
-def _is_known(event: _Event) -> bool:
+def _is_known(event: StreamEvent) -> bool:
     """Return whether the event belongs to a streaming format whose last event is known."""
     doc = event.doc
     kind = doc.get("type", doc.get("event_type", event.name))
@@ -281,7 +264,7 @@ def _error_inside(body: bytes) -> FoundFault | None:
         at = 0 if body.startswith(begin[1:]) else body.find(begin) + 1
         if (at or body.startswith(begin[1:])) and (named := _NAMED_ERROR.match(body, at)):
             shown = body[named.end() : named.end() + _SHOWN].partition(b"\n\n")[0]
-            return FoundFault(AnswerFault.ERROR_EVENT, _text(shown))
+            return FoundFault(AnswerFault.ERROR_EVENT, shown_text(shown))
     at = -1
     for _ in range(ERRORS):
         at = body.find(b'"error"', at + 1)
@@ -289,35 +272,16 @@ def _error_inside(body: bytes) -> FoundFault | None:
             return None
         start, end = body.rfind(b"\n", 0, at) + 1, body.find(b"\n", at)
         line = body[start : end if end >= 0 else len(body)]
-        doc = _parsed(line.partition(b":")[2]) if len(line) <= TAIL else {}
+        doc = json_object(line.partition(b":")[2]) if len(line) <= TAIL else {}
         if fault := _error(doc, AnswerFault.ERROR_EVENT):
             return fault
     return None
 
 
-def _last_events(body: bytes) -> list[_Event]:
-    """Return the last data lines of a stream of server-sent events, in order. The rest of the stream is not read."""
-    lines = body[-TAIL:].replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
-    if len(body) > TAIL:
-        lines = lines[1:]
-        if not any(line.startswith(b"data:") for line in lines):  # one large event
-            last = body.rstrip(_BLANK)
-            return [_Event.of("", last[last.rfind(b"\ndata:") + 6 :])]
-    name, found = "", deque(maxlen=EVENTS)  # type: str, deque[tuple[str, bytes]]
-    for line in lines:
-        if line.startswith(b"event:"):
-            name = _text(line[6:].strip())
-        elif line.startswith(b"data:"):
-            found.append((name, line[5:]))
-        elif not line:
-            name = ""
-    return [_Event.of(*event) for event in found]
-
-
 def _lines_fault(body: bytes) -> FoundFault | None:
     """Return the fault of a stream that has one JSON document in each line, or None."""
     lines = [line for line in body[-TAIL:].split(b"\n") if line.strip()]
-    docs = [doc for line in lines[-EVENTS:] if (doc := _parsed(line))]
+    docs = [doc for line in lines[-EVENTS:] if (doc := json_object(line))]
     for doc in docs:
         if fault := _error(doc, AnswerFault.ERROR_EVENT):
             return fault
@@ -334,18 +298,3 @@ def _eventstream_fault(body: bytes) -> FoundFault | None:
     if known and b"messageStop" not in body:
         return FoundFault(AnswerFault.UNFINISHED_STREAM, "no messageStop")
     return None
-
-
-def _parsed(data: bytes) -> dict[str, object]:
-    data = data.strip()
-    if not data.startswith(b"{") or len(data) > DOCUMENT:
-        return {}
-    try:
-        value = json.loads(data)
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def _text(data: bytes) -> str:
-    return data.decode("utf-8", "replace")

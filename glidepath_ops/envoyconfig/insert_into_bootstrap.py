@@ -31,9 +31,14 @@ from glidepath_ops.envoyconfig.check_spliced_parts import SplicedParts, SplicedR
 from glidepath_ops.envoyconfig.clusters import clusters
 from glidepath_ops.envoyconfig.commented_yaml import Json, without_comments
 from glidepath_ops.envoyconfig.continued_routes import added_routes
-from glidepath_ops.envoyconfig.envoy_api_builders import HTTP_OPTIONS, address
+from glidepath_ops.envoyconfig.envoy_api_builders import address
 from glidepath_ops.envoyconfig.grpc_server_clusters import cluster_of_access_log, cluster_of_extproc
 from glidepath_ops.envoyconfig.header_rules import RoutedHeader
+from glidepath_ops.envoyconfig.insertion_refusals import (
+    refuse_duplicates,
+    refuse_filters_of_baseline,
+    refuse_missing_clusters,
+)
 from glidepath_ops.envoyconfig.internal_hops import hop_extensions, hop_listeners
 from glidepath_ops.envoyconfig.taken_addresses import refuse_taken_addresses
 from glidepath_ops.envoyconfig.yaml_insertion import (
@@ -44,6 +49,7 @@ from glidepath_ops.envoyconfig.yaml_insertion import (
     items,
     refuse_merge_keys,
     remove,
+    text_of,
     verbatim,
 )
 
@@ -73,8 +79,8 @@ def insert_glidepath(text: str, config: Config, name: str, point: InsertionPoint
     refuse_taken_addresses(root, config, name)
     added = [_added(manager, config, name, point) for manager in managers] if config.workloads else []
     _refuse_shared_routes(static, listener, added, name)
-    _refuse_missing_clusters(static, config, name)
-    _refuse_filters_of_baseline(static, config, [one for _, routes in added for one in routes], name)
+    refuse_missing_clusters(static, config, name)
+    refuse_filters_of_baseline(static, config, [one for _, routes in added for one in routes], name)
     check_spliced(_spliced(config, added, name), name)
     insertions = [
         *_routes(added),
@@ -150,13 +156,13 @@ def _chosen_managers(static: yaml.Node, name: str, point: InsertionPoint) -> tup
 
 def _managers(static: yaml.Node) -> Iterator[tuple[str, yaml.Node]]:
     for listener in items(child(static, "listeners")):
-        title = _text(child(listener, "name")) or f"line {listener.start_mark.line + 1}"
+        title = text_of(child(listener, "name")) or f"line {listener.start_mark.line + 1}"
         chains = items(child(listener, "filter_chains"))
         default = child(listener, "default_filter_chain")
         for chain in [*chains, *([default] if default else [])]:
             for network_filter in items(child(chain, "filters")):
                 config = child(network_filter, "typed_config")
-                if config is not None and _text(child(config, "@type")).endswith(_MANAGER):
+                if config is not None and text_of(child(config, "@type")).endswith(_MANAGER):
                     yield title, config
 
 
@@ -204,30 +210,6 @@ def _refuse_shared_routes(
                 )
 
 
-def _refuse_missing_clusters(static: yaml.Node, config: Config, name: str) -> None:
-    """Raise InputError if the file lacks a cluster in ``backends``: Envoy would refuse the shadow listener."""
-    known = [_text(child(cluster, "name")) for cluster in items(child(static, "clusters"))]
-    for backend, settings in config.backends.items():
-        if settings.cluster is not None and settings.cluster not in known:
-            raise InputError(
-                f"backends.{backend}.cluster: {name}: has no cluster {settings.cluster} in static_resources (allowed: "
-                f"{', '.join(known) or 'none'}); a cluster from CDS comes too late for a listener in this file"
-            )
-
-
-def _refuse_filters_of_baseline(static: yaml.Node, config: Config, added: Iterable[AddedRoute], name: str) -> None:
-    """Raise InputError for a fallback to a cluster with upstream filters, which Envoy would not run in an aggregate."""
-    known = {_text(child(cluster, "name")): cluster for cluster in items(child(static, "clusters"))}
-    for one in added:
-        cluster = known.get(config.baseline_cluster(one.workload)) if one.continues else None
-        options = child(child(cluster, "typed_extension_protocol_options"), HTTP_OPTIONS)
-        if cluster is not None and config.workload(one.workload).fallback and items(child(options, "http_filters")):
-            raise InputError(
-                f"workloads.{one.workload}: {name}:{cluster.start_mark.line + 1}: the cluster has http_filters, which "
-                "Envoy does not run for a request that failed at the candidate: set fallback: false"
-            )
-
-
 def _routed_headers(
     config: Config, added: Iterable[tuple[yaml.Node, Sequence[AddedRoute]]], name: str
 ) -> dict[str, Mapping[str, RoutedHeader]]:
@@ -267,7 +249,7 @@ def _in_manager(manager: yaml.Node, config: Config, name: str) -> Iterator[Inser
 
 def _virtual_host(manager: yaml.Node, where: str, point: InsertionPoint) -> yaml.Node:
     table = child(manager, "route_config")
-    hosts = {_text(child(host, "name")): host for host in items(child(table, "virtual_hosts"))}
+    hosts = {text_of(child(host, "name")): host for host in items(child(table, "virtual_hosts"))}
     if not hosts:
         raise InputError(f"{where}: its route_config has no virtual_hosts")
     several = f"{where}: has several virtual hosts; choose one with --virtual-host"
@@ -293,24 +275,17 @@ def _in_static(
     static: yaml.Node, config: Config, name: str, added: Sequence[tuple[yaml.Node, Sequence[AddedRoute]]]
 ) -> Iterator[Insertion]:
     ours = _our_clusters(config, added, name)
-    _refuse_duplicates(items(child(static, "clusters")), ours, name, "cluster", "rename the backend")
+    refuse_duplicates(items(child(static, "clusters")), ours, name, "cluster", "rename the backend")
     yield _insert_at(static, "clusters", ours)
     listeners = _our_listeners(config, added)
-    _refuse_duplicates(items(child(static, "listeners")), listeners, name, "listener", "rename it")
+    refuse_duplicates(items(child(static, "listeners")), listeners, name, "listener", "rename it")
     if listeners:
         yield _insert_at(static, "listeners", listeners)
 
 
-def _refuse_duplicates(theirs: Sequence[yaml.Node], ours: Sequence[Json], name: str, kind: str, remedy: str) -> None:
-    lines = {_text(child(node, "name")): node.start_mark.line + 1 for node in theirs}
-    for one in ours:
-        if one["name"] in lines:
-            raise InputError(f"{name}:{lines[one['name']]}: the {kind} {one['name']!r} already exists here; {remedy}")
-
-
 def _in_root(root: yaml.Node, config: Config, name: str) -> Iterator[Insertion]:
     yield _runtime(root, config)
-    theirs = [_text(child(one, "name")) for one in items(child(root, "bootstrap_extensions"))]
+    theirs = [text_of(child(one, "name")) for one in items(child(root, "bootstrap_extensions"))]
     extensions = [one for one in hop_extensions(config) if one["name"] not in theirs]
     if extensions:
         yield _insert_at(root, "bootstrap_extensions", extensions)
@@ -349,7 +324,3 @@ def _insert_at(parent: yaml.Node, key: str, what: list[Json], at: int | None = N
     if node is None:
         return Insertion(parent, {key: what})
     return Insertion(node, what, at)
-
-
-def _text(node: yaml.Node | None) -> str:
-    return str(node.value) if isinstance(node, yaml.ScalarNode) else ""

@@ -89,6 +89,11 @@ def refuse_merge_keys(root: yaml.MappingNode, name: str) -> None:
             nodes.append(value)
 
 
+def text_of(node: yaml.Node | None) -> str:
+    """Return the text of a scalar node, or "" for any other node."""
+    return str(node.value) if isinstance(node, yaml.ScalarNode) else ""
+
+
 def child(node: yaml.Node | None, key: str) -> yaml.Node | None:
     """Return the value of ``key`` in a mapping node, or None if there is no such key or the node is not a mapping."""
     if isinstance(node, yaml.MappingNode):

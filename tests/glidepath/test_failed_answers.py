@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from glidepath.answer_content import TAIL
 from glidepath.answer_faults import FAULTS, AnswerFault, Grade
-from glidepath.failed_answers import DOCUMENT, failed_answer
+from glidepath.failed_answers import failed_answer
+from glidepath.last_events import DOCUMENT
 from tests.fuzz.mutated_bytes import mutated
 from tests.support.answer_bodies import call, chat, stream
 
