@@ -222,8 +222,9 @@ class AccessLogService:
             else:
                 provable = 200 <= entry.response.response_code.value < 500
                 self.served.note(outcome, entry.request.request_id)
-                request_id = entry.request.request_id if provable else ""
-                self._left.take(LoggedRequest(outcome, request_id, served_by(entry), entry.request.request_body_bytes))
+                logged_id, sent_bytes = entry.request.request_id, entry.request.request_body_bytes
+                request_id = logged_id if provable else ""
+                self._left.take(LoggedRequest(outcome, logged_id, request_id, served_by(entry), sent_bytes))
 
 
 def handlers(process: ProcessService, access_log: AccessLogService) -> tuple[grpc.GenericRpcHandler, ...]:

@@ -247,10 +247,18 @@ def _local_reply(entry: HTTPAccessLogEntry, side: Side | None) -> tuple[AtFault,
         return AtFault.CLIENT, "slow_upload"
     if _answered_by_a_filter(entry):
         kind = _PLAIN.match(entry.response.response_code_details)
-        return _fault_of_status(status), kind[0] if kind else "filter"
+        return _fault_of_status(_http_status(entry)), kind[0] if kind else "filter"
     if side is not None or client_left(entry):
         return None
     return _fault_of_status(status), side_failure(entry) or "unknown_side"
+
+
+def _http_status(entry: HTTPAccessLogEntry) -> int:
+    """Return the HTTP status of an answer. For a gRPC call that failed, return 400 or 500 instead of its 200."""
+    status = logged_grpc_status(entry)
+    if status is None or status is GrpcStatus.OK:
+        return int(entry.response.response_code.value)
+    return 400 if status in GRPC_REFUSALS else 500
 
 
 def _fault_of_status(status: int) -> AtFault:

@@ -101,8 +101,10 @@ def has_ended(content_type: str, body: bytes) -> bool:
         return False
     *lines, last = body.rstrip(BLANK).rsplit(b"\n", 1)
     line = json_object(last)
-    if lines and (line.get("done") is True or line.get("event_type") == "stream-end" or "error" in line):
+    if lines and (line.get("done") is True or line.get("event_type") == "stream-end"):
         return True  # the last line of a stream of Ollama or Cohere
+    if lines and _error(line, AnswerFault.ERROR_EVENT) is not None:
+        return True
     try:
         json.loads(body)
     except (ValueError, RecursionError):

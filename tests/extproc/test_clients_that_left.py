@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from extproc.clients_that_left import LONGEST_ID, ClientsThatLeft, LoggedRequest
+from extproc.clients_that_left import LONGEST_ID, LONGEST_WAIT_S, ClientsThatLeft, LoggedRequest
 from extproc.exchange_events import Chunk, Closed, Event, ResponseHeaders
 from extproc.exchange_transitions import Half
 from extproc.outcome_classification import RequestOutcome
@@ -44,12 +44,12 @@ async def test_a_whole_answer_counts_as_answered_although_its_client_left(ending
         *before, last = WHOLE[ending]
         r.feed(captured, *before)
         if entry_first:
-            r.left.take(LoggedRequest(LEFT, "id-1", "", 7))
+            r.left.take(LoggedRequest(LEFT, "id-1", "id-1", "", 7))
             assert results(r) == {}
         r.feed(captured, last)
         if not entry_first:
             assert results(r) == {}
-            r.left.take(LoggedRequest(LEFT, "id-1", "", 7))
+            r.left.take(LoggedRequest(LEFT, "id-1", "id-1", "", 7))
         assert results(r) == {"ok": 1}
         (flushed,) = r.counters.flush(1)
         (side,) = (one for one in flushed.sides if one.origin is Origin.LIVE)
@@ -140,6 +140,43 @@ async def test_the_memory_of_both_reports_is_limited() -> None:
         r.left.take(LoggedRequest(LEFT, long))
         assert results(r) == {"client_abort": 2, "ok": 1}
         r.feed(captured, STREAM, PART, DONE)
+
+
+@pytest.mark.parametrize("retry_is_captured", [False, True])
+@pytest.mark.parametrize("retry_is_logged_first", [False, True])
+async def test_a_retry_under_the_same_id_does_not_decide_about_the_first_attempt(
+    *, retry_is_captured: bool, retry_is_logged_first: bool
+) -> None:
+    good = live("cloud", 200)
+    async with setup() as r:
+        for n in range(20):
+            first = r.request(request_id=f"id-{n}")
+            r.feed(first, STREAM, PART)
+            r.left.take(LoggedRequest(LEFT, f"id-{n}"))
+            if retry_is_logged_first:
+                r.left.take(LoggedRequest(good, f"id-{n}"))
+            if retry_is_captured:
+                r.feed(r.request(request_id=f"id-{n}"), STREAM, PART, DONE)
+            if not retry_is_logged_first:
+                r.left.take(LoggedRequest(good, f"id-{n}"))
+            r.feed(first, Closed())
+        assert results(r) == {"ok": 20, "client_abort": 20}
+
+
+@pytest.mark.parametrize("is_old", [False, True])
+async def test_an_earlier_answer_of_the_same_id_does_not_decide_about_a_later_one(*, is_old: bool) -> None:
+    now = 0.0
+    async with setup() as r:
+        r.left.clock = lambda: now
+        r.feed(r.request(request_id="id-1"), replace(STREAM, status=503), PART, DONE)
+        r.feed(r.request(request_id="id-2"), STREAM, PART, DONE)  # another process gets its entry
+        now = LONGEST_WAIT_S + 0.1 if is_old else 1.0
+        for id_ in ("id-1", "id-2"):
+            second = r.request(request_id=id_) if not is_old else None
+            r.left.take(LoggedRequest(LEFT, id_))
+            if second is not None:
+                r.feed(second, STREAM, PART, Closed())
+        assert results(r) == {"client_abort": 2}
 
 
 def test_each_entry_is_passed_on_once_however_often_a_client_repeats_its_id() -> None:

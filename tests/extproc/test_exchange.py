@@ -318,6 +318,10 @@ WHOLE: dict[str, tuple[dict[str, str], bytes]] = {
 UNFINISHED: dict[str, tuple[dict[str, str], bytes]] = {
     "a stream": (SSE, b'data: {"choices":[{"delta":{"content":"[DONE]"},"finish_reason":null}]}\n\n'),
     "Ollama's stream": ({"content-type": "application/x-ndjson"}, b'{"done":false}\n{"done":false}\n'),
+    "lines without an error": (
+        {"content-type": "application/x-ndjson"},
+        b'{"token":"a","error":null}\n{"token":"b","error":null}\n',
+    ),
     "a document": ({"content-type": "application/json"}, b'{"choices": ['),
     "text": ({"content-type": "text/plain"}, b"Once upon a time"),
     "an unknown encoding": (SSE | {"content-encoding": "x"}, b"data: [DONE]\n\n"),

@@ -6,7 +6,8 @@ import pytest
 
 from extproc.grpc_status import GrpcStatus, error_of_grpc_status, logged_grpc_status
 from extproc.outcome_classification import RequestOutcome, classify
-from tests.support.access_log_entries import WORKLOADS, entry
+from glidepath.outcome_summaries import AtFault
+from tests.support.access_log_entries import WORKLOADS, entry, local
 
 
 def answer(
@@ -54,3 +55,20 @@ def test_an_unknown_status_is_none(text: str) -> None:
 
 def test_the_status_of_an_answer_that_is_not_grpc_says_nothing() -> None:
     assert answer("spare", header="13", kind="application/json").error == ""
+
+
+@pytest.mark.parametrize(
+    ("details", "status", "fault"),
+    [
+        ("rbac_access_denied_matched_policy[x]", GrpcStatus.PERMISSION_DENIED, AtFault.CLIENT),
+        ("ext_proc_error_gRPC_error_14", GrpcStatus.INTERNAL, AtFault.ENVOY),
+        ("lua_response", GrpcStatus.OK, AtFault.NONE),
+    ],
+)
+def test_a_call_that_a_filter_of_envoy_answered_is_judged_by_its_grpc_status(
+    details: str, status: GrpcStatus, fault: AtFault
+) -> None:
+    made = entry("spare", workload="plain", details=details, tries=0)
+    made.response.response_headers["content-type"] = "application/grpc"
+    made.response.response_headers["grpc-status"] = str(int(status))
+    assert local(made).at_fault is fault
