@@ -15,12 +15,10 @@ from extproc.extproc_errors import DecodeError
 from extproc.opt_out import sides_kept_out
 from extproc.requests_with_credentials import gives_a_credential
 from extproc.workloads import WorkloadInfo
-from glidepath.call_classes import may_be_copied
+from glidepath.call_classes import is_grpc_content_type, may_be_copied
 from glidepath.outcome_summaries import Coverage
 from glidepath.pairs import PairKind
 from glidepath.sides import Side
-
-_GRPC = "application/grpc"  # the beginning of its content types, also those of gRPC-Web
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +66,7 @@ def plan_copies(
     path, method = request.headers.get(":path", ""), request.headers.get(":method", "")
     if not may_be_copied(method, path, workload.settings.match.path):
         return (), Coverage.NOT_TEED
-    if request.headers.get("content-type", "").lower().startswith(_GRPC):
+    if is_grpc_content_type(request.headers.get("content-type", "")):
         return (), Coverage.GRPC
     shadow = workload.settings.shadow
     kept_out = sides_kept_out(shadow.opt_out, request.headers)

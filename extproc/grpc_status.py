@@ -10,6 +10,8 @@ from enum import IntEnum
 
 from envoy.data.accesslog.v3.accesslog_pb2 import HTTPAccessLogEntry
 
+from glidepath.call_classes import is_grpc_content_type
+
 STATUS = "grpc-status"
 
 
@@ -59,8 +61,7 @@ WITHOUT_CAPACITY = frozenset(
 def logged_grpc_status(entry: HTTPAccessLogEntry) -> GrpcStatus | None:
     """Return the status of a gRPC answer, or None if the answer is not gRPC, or has no known status."""
     response = entry.response
-    kind = response.response_headers.get("content-type", "")
-    if not kind.lower().startswith("application/grpc"):
+    if not is_grpc_content_type(response.response_headers.get("content-type", "")):
         return None
     text = response.response_trailers.get(STATUS) or response.response_headers.get(STATUS) or ""
     if not (text.isascii() and text.isdigit() and len(text) <= 2 and int(text) <= max(GrpcStatus)):

@@ -12,11 +12,10 @@ from __future__ import annotations
 import json
 from itertools import product
 
+from glidepath.last_events import ENDS
+
 _BEGINNING, _ENDING = 64, 3  # bytes of an incomplete event that are kept, so that its kind and its end are found
-_TYPES = (  # an answer that failed has ended, too
-    "message_stop", "message-end", "stream-end",
-    "response.completed", "response.incomplete", "response.failed", "error",
-)  # fmt: skip
+_TYPES = (*ENDS, "response.failed", "error")  # an answer that failed has ended, too
 _SPACES = ("", " ")
 _NAMES = (f"event:{space}{kind}{line_end}" for kind, space, line_end in product(_TYPES, _SPACES, "\r\n"))
 _MEMBERS = (f'data:{one}{{"type":{other}"{kind}"' for kind, one, other in product(_TYPES, _SPACES, _SPACES))

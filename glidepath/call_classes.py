@@ -143,6 +143,11 @@ def is_grpc_method(path: str) -> bool:
     return _GRPC_METHOD.fullmatch(path) is not None
 
 
+def is_grpc_content_type(content_type: str) -> bool:
+    """Return whether a content type is one of gRPC's, or of gRPC-Web's."""
+    return content_type.lower().startswith("application/grpc")
+
+
 @lru_cache(1024)
 def has_known_answers(path: str) -> bool:
     """Return whether the end of a request's path shows an answer format that the extractors can read."""

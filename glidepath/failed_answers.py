@@ -12,8 +12,9 @@ import re
 
 from glidepath.answer_content import TAIL, completes_text, has_content, is_of_llamacpp, is_of_sglang
 from glidepath.answer_faults import AnswerFault, FoundFault
+from glidepath.call_classes import is_grpc_content_type
 from glidepath.error_forms import is_error_without_the_field
-from glidepath.last_events import BLANK, DOCUMENT, EVENTS, StreamEvent, json_object, last_events, shown_text
+from glidepath.last_events import BLANK, DOCUMENT, ENDS, EVENTS, StreamEvent, json_object, last_events, shown_text
 
 ERRORS = 16  # places with the word "error" that are read
 _SHOWN = 200
@@ -40,7 +41,6 @@ _FAULTY_CALL = (  # reasons of a model that wrote a call or a message that its s
 _ERRORS = (  # abort: vLLM and SGLang; network_error: GLM; insufficient_system_resource: DeepSeek
     "error", "error_toxic", "error_limit", "abort", "timeout", "network_error", "insufficient_system_resource",
 )  # fmt: skip
-_ENDS = ("message_stop", "response.completed", "response.incomplete", "message-end", "stream-end")
 
 
 def failed_answer(
@@ -60,7 +60,7 @@ def failed_answer(
     kind = content_type.partition(";")[0].strip().lower()
     start = len(body) - len(body.lstrip(BLANK))
     if start == len(body):
-        may_be_empty = cut or kind.startswith("application/grpc")  # a failed gRPC call has only a status
+        may_be_empty = cut or is_grpc_content_type(kind)  # a failed gRPC call has only a status
         return None if may_be_empty else FoundFault(AnswerFault.EMPTY_BODY, f"{len(body)} bytes")
     head = body[start : start + 64]
     if kind in _HTML_TYPES or (kind != "text/plain" and head.lower().startswith(_HTML)):
@@ -247,7 +247,7 @@ def _sse_fault(body: bytes, *, known_api: bool) -> FoundFault | None:
 
 def _ends(event: StreamEvent) -> bool:
     whole = isinstance(event.doc.get("generated_text"), str)  # TGI
-    return whole or event.doc.get("type", event.name) in _ENDS or event.doc.get("event_type") in _ENDS
+    return whole or event.doc.get("type", event.name) in ENDS or event.doc.get("event_type") in ENDS
 
 
 def _is_known(event: StreamEvent) -> bool:

@@ -10,6 +10,8 @@ from glidepath.answer_content import TAIL
 
 DOCUMENT = 256 * 1024  # bytes of the largest JSON document that is parsed
 EVENTS = 8  # events at the end of a stream that are read
+# Types of the event that ends an answer without a fault, in the APIs of Anthropic, OpenAI and Cohere.
+ENDS = ("message_stop", "response.completed", "response.incomplete", "message-end", "stream-end")
 BLANK = b" \t\r\n\xef\xbb\xbf"
 
 
