@@ -77,20 +77,22 @@ class Capturer:
         self._ids = PairIds()
         self.running: set[asyncio.Task[None]] = set()
 
-    def begin(self, workload: WorkloadInfo, exchange: Exchange, own_id: str = "", served: str = "") -> CapturedExchange:
+    def begin(
+        self, workload: WorkloadInfo, exchange: Exchange, own_id: str = "", served: str = "", started_ns: int = 0
+    ) -> CapturedExchange:
         """Start to capture an exchange whose route belongs to ``workload``.
 
         ``own_id``: the id that Envoy gave to the exchange, or "" if the exchange has the id of the request.
         ``served``: the served digest (glidepath/served_digest.py), or "" if it is unknown.
+        ``started_ns``: when Envoy received the request, in Unix nanoseconds, or 0 if it is unknown.
         """
         headers = exchange.request.headers if exchange.request else {}
         logged_id = headers.get("x-request-id", "")
         sent = own_id or logged_id
         self.counters.count(workload.name, Coverage.CAPTURED)
         request_id = usable_id(sent)
-        captured = CapturedExchange(
-            workload, exchange, self._ids.unique(request_id), logged_id or request_id, int(self._wall() * 1000), served
-        )
+        ids = self._ids.unique(request_id), logged_id or request_id
+        captured = CapturedExchange(workload, exchange, *ids, int(self._wall() * 1000), served, started_ns)
         captured.opted_out = is_kept_out(workload.settings.shadow.opt_out, headers)
         self._left.begin(captured)
         return captured

@@ -22,6 +22,7 @@ class CapturedExchange:
     logged_id: str  # its x-request-id in the access log
     captured_at_ms: int
     served: str = ""  # the served digest (glidepath/served_digest.py); "" if unknown
+    started_ns: int = 0  # when Envoy received the request, in Unix ns; 0 if unknown
     copy_tasks: list[asyncio.Task[None]] = field(default_factory=list)
     planned_copies: tuple[PlannedCopy, ...] = ()
     reason: Coverage | None = Coverage.NOT_TEED  # why no CROSS copy was sent; None if a CROSS copy was sent

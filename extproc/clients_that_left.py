@@ -4,10 +4,12 @@ Many clients leave when they have read the end of an answer (``[DONE]``), before
 access log then shows only that the client left. Capture sees the body, so it knows whether the answer was complete. If
 it was, the side has answered the request, and the request counts as such.
 
-The reports come in any order. If the capture ends first, its result waits for the entry. If the entry comes first, it
-waits for the end of the capture, which Envoy ends within seconds. A request counts by its entry alone if it is not
-captured, if another process receives its capture, or if other requests have its id: clients repeat requests under one
-id. See ADR 0575.
+The reports come in any order, on different connections. An entry waits for the end of the capture, which Envoy ends
+within seconds. If the capture has not even begun, the entry waits for ``EARLY_WAIT_S``: extproc may read the connection
+of the access log first. The end of a capture waits for the entry. A request that is not captured, or whose capture
+another process receives, counts by its entry alone.
+
+Clients repeat requests under one id, so the time at which Envoy received the request belongs to the key. See ADR 0575.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from extproc.captured_exchange import CapturedExchange
 from extproc.outcome_classification import RequestOutcome
@@ -23,9 +26,9 @@ from glidepath.pairs import Ending
 from glidepath.sides import Origin
 
 LONGEST_ID = 256  # characters; a client may choose its request id, and requests with longer ones are not joined
-MAX_COMPLETE = 10_000  # complete answers that wait for their entries; above it, the oldest is dropped
-LONGEST_WAIT_S = 10.0  # of a complete answer for its entry, which Envoy sends within a second
-_Key = tuple[str, str]  # the workload, and the x-request-id in the access log
+MAX_WAITING = 10_000  # reports of each kind that wait for the other kind; above it, the oldest waits no longer
+LONGEST_WAIT_S = 10.0  # of the end of a capture for the entry, which Envoy sends within a second
+EARLY_WAIT_S = 2.0  # of an entry for the beginning of its capture
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,7 @@ class LoggedRequest:
     """An access log entry, and what ``TrafficCounters.record`` takes with its outcome.
 
     ``logged_id``: the x-request-id in the entry. ``request_id``: the same, or "" if no refusal may be matched with it.
+    ``started_ns``: when Envoy received the request, in Unix nanoseconds.
     """
 
     outcome: RequestOutcome
@@ -40,91 +44,106 @@ class LoggedRequest:
     request_id: str = ""
     served: str = ""
     sent_bytes: int = 0
+    started_ns: int = 0
+
+    @property
+    def may_have_been_answered(self) -> bool:
+        """Whether the client of the request left after a part of an answer that could be the whole answer."""
+        return self.outcome.client_abort and self.outcome.if_complete is not None
 
 
-@dataclass(slots=True)
-class _Captures:
-    """The captures of one id that have begun and not ended.
+class _Key(NamedTuple):
+    """One request. No two requests of an Envoy with one id begin in the same nanosecond."""
 
-    ``entry``: the entry that waits for the end of the only one. ``is_joined``: whether its end is still wanted.
-    """
+    workload: str
+    logged_id: str
+    started_ns: int
 
-    number: int = 1
-    is_joined: bool = True
-    entry: LoggedRequest | None = None
+    @property
+    def is_usable(self) -> bool:
+        return self.started_ns > 0 and 0 < len(self.logged_id) <= LONGEST_ID
+
+
+class _End(NamedTuple):
+    """The end of a capture: whether its answer was whole, and when it came, in seconds of ``clock``."""
+
+    is_whole: bool
+    at: float
 
 
 @dataclass(slots=True)
 class ClientsThatLeft:
     """Passes each access log entry to ``record`` once: at once, or when the capture of its request has ended.
 
-    At most one entry waits for each id with a running capture, so ``extproc.max_streams`` limits their number.
+    At most one entry waits for each running capture, so ``extproc.max_streams`` limits their number.
     """
 
     record: Callable[[RequestOutcome, str, str, int], None]
-    most_complete: int = MAX_COMPLETE
+    most_waiting: int = MAX_WAITING
     clock: Callable[[], float] = time.monotonic
-    _running: dict[_Key, _Captures] = field(default_factory=dict)
-    _complete: OrderedDict[_Key, float] = field(default_factory=OrderedDict)  # and when the capture ended
+    _running: dict[_Key, LoggedRequest | None] = field(default_factory=dict)  # and the entry that waits for its end
+    _ended: OrderedDict[_Key, _End] = field(default_factory=OrderedDict)
+    _early: OrderedDict[_Key, tuple[LoggedRequest, float]] = field(default_factory=OrderedDict)  # and when it came
 
     def begin(self, captured: CapturedExchange) -> None:
         """Note that the capture of a client's request has begun."""
         key = _key(captured)
-        if not 0 < len(captured.logged_id) <= LONGEST_ID:
-            return
-        running = self._running.get(key)
-        if running is not None:
-            running.number += 1
-            self._stop_joining(running)
-        else:
-            is_first = self._complete.pop(key, None) is None
-            self._running[key] = _Captures(is_joined=is_first)
+        if key.is_usable and key not in self._running:
+            early = self._early.pop(key, None)
+            self._running[key] = None if early is None else early[0]
 
     def end(self, captured: CapturedExchange) -> None:
         """Note that the capture of a client's request has ended."""
         key, exchange = _key(captured), captured.exchange
-        running = self._running.get(key)
-        if running is None:
+        if key not in self._running:
             return
-        running.number -= 1
-        if running.number == 0:
-            del self._running[key]
+        logged = self._running.pop(key)
         is_whole = exchange.ending is Ending.COMPLETE and 200 <= exchange.status < 400
-        if running.entry is not None:
-            self._pass_on(running.entry, answered=is_whole)
-        elif running.is_joined and is_whole:
-            self._complete[key] = self.clock()
-            if len(self._complete) > self.most_complete:
-                self._complete.popitem(last=False)
+        if logged is not None:
+            self._pass_on(logged, answered=is_whole)
+        else:
+            self._ended[key] = _End(is_whole, self.clock())
+            if len(self._ended) > self.most_waiting:
+                self._ended.popitem(last=False)
 
     def take(self, logged: LoggedRequest) -> None:
         """Take an access log entry."""
         outcome = logged.outcome
-        key = (outcome.workload, logged.logged_id)
-        if outcome.origin is not Origin.LIVE:
+        key = _Key(outcome.workload, logged.logged_id, logged.started_ns)
+        if outcome.origin is not Origin.LIVE or not key.is_usable:
             self._pass_on(logged)
-            return
-        complete_at, running = self._complete.pop(key, None), self._running.get(key)
-        is_whole = complete_at is not None and self.clock() - complete_at <= LONGEST_WAIT_S
-        if running is None or not running.is_joined:
-            self._pass_on(logged, answered=is_whole)
-        elif outcome.client_abort and outcome.if_complete is not None and running.entry is None:
-            running.entry = logged
+        elif (end := self._ended.pop(key, None)) is not None:
+            self._pass_on(logged, answered=end.is_whole and self.clock() - end.at <= LONGEST_WAIT_S)
+        elif key in self._early or self._running.get(key) is not None:
+            self._pass_on(logged)  # the second entry of a request, which Envoy does not write
+        elif not logged.may_have_been_answered:
+            self._running.pop(key, None)  # the end of its capture is not wanted any more
+            self._pass_on(logged)
+        elif key in self._running:
+            self._running[key] = logged
         else:
-            self._stop_joining(running)
-            self._pass_on(logged)
+            self._early[key] = logged, self.clock()
+            if len(self._early) > self.most_waiting:
+                self._pass_on_earliest()
+
+    def pass_on_old(self) -> None:
+        """Pass on the entries that have waited for ``EARLY_WAIT_S``: no capture of their requests has begun."""
+        now = self.clock()
+        while self._early and now - next(iter(self._early.values()))[1] >= EARLY_WAIT_S:
+            self._pass_on_earliest()
 
     def pass_on_all(self) -> None:
-        """Pass on the entries that wait, because no more reports will come."""
-        for running in self._running.values():
-            self._stop_joining(running)
+        """Pass on all entries that wait, because no more reports will come."""
+        while self._early:
+            self._pass_on_earliest()
+        running, self._running = self._running, {}
+        for logged in running.values():
+            if logged is not None:
+                self._pass_on(logged)
 
-    def _stop_joining(self, running: _Captures) -> None:
-        """Let the entries of this id count by themselves, because it is not known which capture belongs to which."""
-        running.is_joined = False
-        entry, running.entry = running.entry, None
-        if entry is not None:
-            self._pass_on(entry)
+    def _pass_on_earliest(self) -> None:
+        _, (logged, _) = self._early.popitem(last=False)
+        self._pass_on(logged)
 
     def _pass_on(self, logged: LoggedRequest, *, answered: bool = False) -> None:
         outcome = logged.outcome
@@ -134,4 +153,4 @@ class ClientsThatLeft:
 
 
 def _key(captured: CapturedExchange) -> _Key:
-    return captured.workload.name, captured.logged_id
+    return _Key(captured.workload.name, captured.logged_id, captured.started_ns)

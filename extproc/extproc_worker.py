@@ -217,6 +217,7 @@ class ExtprocWorker:
                     min(ERROR_FLUSH_DELAY_S, self._config.extproc.flush)
                 )  # so that one flush contains all errors of a burst
             self._error_seen.clear()
+            self._left.pass_on_old()
             self._flush(buffer)
 
     def _flush(self, buffer: WriteBuffer) -> None:

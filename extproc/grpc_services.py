@@ -34,6 +34,7 @@ from glidepath.outcome_summaries import NO_DIGEST, Coverage
 
 _NO_MILESTONE = Milestone.NONE
 PROCESS = "envoy.service.ext_proc.v3.ExternalProcessor"
+MOST_DIGITS = 20  # of a time in nanoseconds
 MAX_NODES, MAX_NODE_ID = 64, 256  # the entries of further Envoys are counted only in the total
 ACCESS_LOG = "envoy.service.accesslog.v3.AccessLogService"
 
@@ -103,7 +104,7 @@ class ProcessService:
             if milestone is Milestone.FINISHED:
                 watched.finish(exchange)
         if captured is None and route.workload is not None and (exchange.request is not None or exchange.shed):
-            captured = self._capturer.begin(route.workload, exchange, route.own_id, route.served)
+            captured = self._capturer.begin(route.workload, exchange, route.own_id, route.served, route.started_ns)
         if captured is not None and milestone is not _NO_MILESTONE:
             self._capturer.advance(captured, milestone)
         if exchange.ending is None and (exchange.cut or (captured is not None and captured.opted_out)):
@@ -145,6 +146,7 @@ class ProcessService:
             self._workloads.get(metadata.get(envoy_names.HEADER_WORKLOAD, "")),
             metadata.get(envoy_names.HEADER_REQUEST_ID, ""),
             metadata.get(envoy_names.HEADER_SERVED, "") or NO_DIGEST,
+            _nanoseconds(metadata.get(envoy_names.HEADER_STARTED, "")),
         )
 
 
@@ -154,15 +156,21 @@ class _Route(NamedTuple):
     ``workload``: the workload that Envoy names, or None if it is not configured.
     ``own_id``: Envoy's own id of the request.
     ``served``: the served digest (glidepath/served_digest.py) of the route.
+    ``started_ns``: when Envoy received the request, in Unix nanoseconds; 0 if unknown.
     """
 
     workload: WorkloadInfo | None
     own_id: str
     served: str
+    started_ns: int
 
     @property
     def name(self) -> str:
         return self.workload.name if self.workload else ""
+
+
+def _nanoseconds(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS else 0
 
 
 class AccessLogService:
@@ -224,7 +232,9 @@ class AccessLogService:
                 self.served.note(outcome, entry.request.request_id)
                 logged_id, sent_bytes = entry.request.request_id, entry.request.request_body_bytes
                 request_id = logged_id if provable else ""
-                self._left.take(LoggedRequest(outcome, logged_id, request_id, served_by(entry), sent_bytes))
+                started = entry.common_properties.start_time
+                started_ns = started.seconds * 10**9 + started.nanos
+                self._left.take(LoggedRequest(outcome, logged_id, request_id, served_by(entry), sent_bytes, started_ns))
 
 
 def handlers(process: ProcessService, access_log: AccessLogService) -> tuple[grpc.GenericRpcHandler, ...]:

@@ -100,6 +100,7 @@ HEADER_WORKLOAD = "x-glidepath-workload"
 # The served digest of the route, in the metadata of a stream and in the answers of the shadow listener.
 HEADER_SERVED = "x-glidepath-served"
 HEADER_REQUEST_ID = "x-glidepath-request-id"  # only in the metadata of a stream: Envoy's own id of the request
+HEADER_STARTED = "x-glidepath-started"  # only in the metadata of a stream: when Envoy received the request, in Unix ns
 HEADER_TARGET = "x-glidepath-target"
 HEADER_ORIGIN = "x-glidepath-origin"
 

@@ -198,12 +198,14 @@ def _secret(backend: str, credential: Credential) -> Json:
 def ext_proc(config: Config, workload: str, *, own_ids: bool = False) -> Json:
     """Return the filter that copies every message to extproc. Envoy does not wait for it (``observability_mode``).
 
-    The metadata of each stream contain the workload, because the route may have any name, and the served digest. With
+    The metadata of each stream contain the workload, because the route may have any name, the served digest, and the
+    time at which Envoy received the request, which is also in the request's access log entry (ADR 0575). With
     ``own_ids`` they also contain a new id, because several requests may have the same x-request-id (ADR 0143).
     """
     metadata = {
         envoy_names.HEADER_WORKLOAD: workload,
         envoy_names.HEADER_SERVED: served_digest(config, workload),
+        envoy_names.HEADER_STARTED: "%START_TIME(%s%9f)%",
     }
     if own_ids:
         metadata[envoy_names.HEADER_REQUEST_ID] = "%UNIQUE_ID%"

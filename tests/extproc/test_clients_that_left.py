@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from itertools import permutations
 
 import pytest
 
-from extproc.clients_that_left import LONGEST_ID, LONGEST_WAIT_S, ClientsThatLeft, LoggedRequest
+from extproc.clients_that_left import EARLY_WAIT_S, LONGEST_ID, LONGEST_WAIT_S, ClientsThatLeft, LoggedRequest
 from extproc.exchange_events import Chunk, Closed, Event, ResponseHeaders
 from extproc.exchange_transitions import Half
 from extproc.outcome_classification import RequestOutcome
@@ -28,6 +29,10 @@ WHOLE: dict[str, list[Event]] = {
 PARTLY: dict[str, list[Event]] = {"a part": [STREAM, PART, Closed()], "nothing": [Closed()]}
 
 
+def logged(outcome: RequestOutcome, id_: str, started_ns: int = 1) -> LoggedRequest:
+    return LoggedRequest(outcome, id_, id_, sent_bytes=7, started_ns=started_ns)
+
+
 def results(r: CaptureSetup) -> dict[str, int]:
     """Return how many of the clients' requests had each result."""
     found: Counter[str] = Counter()
@@ -44,12 +49,12 @@ async def test_a_whole_answer_counts_as_answered_although_its_client_left(ending
         *before, last = WHOLE[ending]
         r.feed(captured, *before)
         if entry_first:
-            r.left.take(LoggedRequest(LEFT, "id-1", "id-1", "", 7))
+            r.left.take(logged(LEFT, "id-1"))
             assert results(r) == {}
         r.feed(captured, last)
         if not entry_first:
             assert results(r) == {}
-            r.left.take(LoggedRequest(LEFT, "id-1", "id-1", "", 7))
+            r.left.take(logged(LEFT, "id-1"))
         assert results(r) == {"ok": 1}
         (flushed,) = r.counters.flush(1)
         (side,) = (one for one in flushed.sides if one.origin is Origin.LIVE)
@@ -63,21 +68,56 @@ async def test_a_part_of_an_answer_counts_as_a_client_that_left(ending: str, *, 
     async with setup() as r:
         captured = r.request(request_id="id-1")
         if entry_first:
-            r.left.take(LoggedRequest(LEFT, "id-1"))
+            r.left.take(logged(LEFT, "id-1"))
         r.feed(captured, *PARTLY[ending])
         if not entry_first:
-            r.left.take(LoggedRequest(LEFT, "id-1"))
+            r.left.take(logged(LEFT, "id-1"))
         assert results(r) == {"client_abort": 1}
 
 
-async def test_a_request_that_is_not_captured_counts_at_once_by_its_entry() -> None:
+async def test_a_request_whose_capture_does_not_begin_counts_by_its_entry_two_seconds_later() -> None:
+    now = 0.0
     async with setup() as r:
+        r.left.clock = lambda: now
         captured = r.request(request_id="id-1")
-        r.left.take(LoggedRequest(LEFT, "id-2"))
-        assert results(r) == {"client_abort": 1}
+        r.left.take(logged(LEFT, "id-2"))
+        now = EARLY_WAIT_S / 2
+        r.left.take(logged(replace(LEFT, workload="other"), "id-1"))
+        for at, counted in ((EARLY_WAIT_S - 0.01, 0), (EARLY_WAIT_S, 1), (EARLY_WAIT_S * 1.5, 2)):
+            now = at
+            r.left.pass_on_old()
+            assert results(r).get("client_abort", 0) == counted
         r.feed(captured, STREAM, PART, DONE)
-        r.left.take(LoggedRequest(replace(LEFT, workload="other"), "id-1"))
-        assert results(r) == {"client_abort": 2}
+        r.left.take(logged(LEFT, "id-1"))
+        assert results(r) == {"client_abort": 2, "ok": 1}
+
+
+@pytest.mark.parametrize("is_whole", [False, True])
+async def test_an_entry_that_comes_before_its_capture_begins_waits_for_it(*, is_whole: bool) -> None:
+    """extproc may read the connection of the access log before that of the capture."""
+    now = 0.0
+    async with setup() as r:
+        r.left.clock = lambda: now
+        r.left.take(logged(LEFT, "id-1"))
+        now = EARLY_WAIT_S - 0.1
+        r.left.pass_on_old()
+        captured = r.request(request_id="id-1")
+        now = LONGEST_WAIT_S * 2  # from now on, the entry waits for the end of the capture
+        r.left.pass_on_old()
+        assert results(r) == {}
+        r.feed(captured, STREAM, PART, DONE if is_whole else Closed())
+        assert results(r) == ({"ok": 1} if is_whole else {"client_abort": 1})
+        r.left.pass_on_all()
+        assert sum(results(r).values()) == 1
+
+
+async def test_an_entry_or_a_capture_without_a_time_or_an_id_counts_by_itself() -> None:
+    async with setup() as r:
+        for id_, started_ns in (("id-1", 0), ("", 1), ("x" * (LONGEST_ID + 1), 1)):
+            captured = r.request(request_id=id_, started_ns=started_ns)
+            r.left.take(logged(LEFT, id_, started_ns))
+            r.feed(captured, STREAM, PART, DONE)
+        assert results(r) == {"client_abort": 3}
 
 
 async def test_an_entry_whose_client_did_not_leave_counts_at_once_and_once() -> None:
@@ -86,19 +126,20 @@ async def test_an_entry_whose_client_did_not_leave_counts_at_once_and_once() -> 
         for order in ("entry first", "capture first"):
             captured = r.request(request_id=order)
             if order == "entry first":
-                r.left.take(LoggedRequest(good, order))
+                r.left.take(logged(good, order))
             r.feed(captured, STREAM, PART, DONE)
             if order == "capture first":
-                r.left.take(LoggedRequest(good, order))
-            r.left.take(LoggedRequest(LEFT, order))  # another request of a client that repeats its ids
-        assert results(r) == {"ok": 2, "client_abort": 2}
+                r.left.take(logged(good, order))
+            assert results(r)["ok"] == 1 + (order == "capture first")
+        r.left.pass_on_all()
+        assert results(r) == {"ok": 2}
 
 
 async def test_a_client_that_left_without_a_byte_counts_at_once() -> None:
     waited = live("cloud", 0, "downstream_connection_termination", ended=False, first_byte_ms=0)
     async with setup() as r:
         captured = r.request(request_id="id-1")
-        r.left.take(LoggedRequest(waited, "id-1"))
+        r.left.take(logged(waited, "id-1"))
         assert results(r) == {"client_abort": 1}
         r.feed(captured, Closed())
 
@@ -108,9 +149,9 @@ async def test_a_rescue_whose_client_left_at_the_end_is_one_that_the_baseline_an
     assert (rescue.side, rescue.error, rescue.rescued) == (Side.CANDIDATE, "failover", None)
     async with setup() as r:
         r.feed(r.request("onprem-or-cloud", "id-1"), STREAM, PART, DONE)
-        r.left.take(LoggedRequest(rescue, "id-1"))
+        r.left.take(logged(rescue, "id-1"))
         captured = r.request("onprem-or-cloud", "id-2")
-        r.left.take(LoggedRequest(rescue, "id-2"))  # an error does not wait
+        r.left.take(logged(rescue, "id-2"))  # an error does not wait
         r.feed(captured, Closed())
         assert dict(r.counters.rescue_totals) == {("chat", "answered"): 1, ("chat", "client_abort"): 1}
 
@@ -118,72 +159,64 @@ async def test_a_rescue_whose_client_left_at_the_end_is_one_that_the_baseline_an
 async def test_entries_that_wait_when_extproc_stops_are_not_lost() -> None:
     async with setup() as r:
         captured = r.request(request_id="id-1")
-        r.left.take(LoggedRequest(LEFT, "id-1"))
+        r.left.take(logged(LEFT, "id-1"))
+        r.left.take(logged(LEFT, "id-2"))
         r.left.pass_on_all()
         r.feed(captured, STREAM, PART, DONE)
-        assert results(r) == {"client_abort": 1}
+        assert results(r) == {"client_abort": 2}
 
 
 async def test_the_memory_of_both_reports_is_limited() -> None:
     async with setup() as r:
         r.sender.gate.set()
-        r.left.most_complete = 10
+        r.left.most_waiting = 10
         for n in range(11):
             captured = r.request(request_id=f"id-{n}")
             r.feed(captured, STREAM, PART, DONE)
             await r.settled()
         for n in (0, 1):
-            r.left.take(LoggedRequest(LEFT, f"id-{n}"))
-        assert results(r) == {"client_abort": 1, "ok": 1}  # the oldest was dropped
-        long = "x" * (LONGEST_ID + 1)
-        captured = r.request(request_id=long)
-        r.left.take(LoggedRequest(LEFT, long))
-        assert results(r) == {"client_abort": 2, "ok": 1}
-        r.feed(captured, STREAM, PART, DONE)
+            r.left.take(logged(LEFT, f"id-{n}"))
+        assert results(r) == {"ok": 1}  # the oldest was dropped
+        for n in range(20, 30):
+            r.left.take(logged(LEFT, f"id-{n}"))
+        assert results(r) == {"client_abort": 1, "ok": 1}  # the entry that has waited for the longest time
 
 
-@pytest.mark.parametrize("retry_is_captured", [False, True])
-@pytest.mark.parametrize("retry_is_logged_first", [False, True])
-async def test_a_retry_under_the_same_id_does_not_decide_about_the_first_attempt(
-    *, retry_is_captured: bool, retry_is_logged_first: bool
-) -> None:
-    good = live("cloud", 200)
+@pytest.mark.parametrize("whole", ["first", "retry"])
+@pytest.mark.parametrize("order", list(permutations(("log first", "log retry", "end first", "end retry"))))
+async def test_each_attempt_under_one_id_counts_by_its_own_capture(order: tuple[str, ...], whole: str) -> None:
+    """Clients repeat a request under its id. Each attempt has its own time."""
     async with setup() as r:
-        for n in range(20):
-            first = r.request(request_id=f"id-{n}")
-            r.feed(first, STREAM, PART)
-            r.left.take(LoggedRequest(LEFT, f"id-{n}"))
-            if retry_is_logged_first:
-                r.left.take(LoggedRequest(good, f"id-{n}"))
-            if retry_is_captured:
-                r.feed(r.request(request_id=f"id-{n}"), STREAM, PART, DONE)
-            if not retry_is_logged_first:
-                r.left.take(LoggedRequest(good, f"id-{n}"))
-            r.feed(first, Closed())
-        assert results(r) == {"ok": 20, "client_abort": 20}
+        attempts = {"first": r.request(started_ns=1), "retry": r.request(started_ns=2)}
+        for step in order:
+            what, attempt = step.split()
+            if what == "end":
+                r.feed(attempts[attempt], STREAM, PART, DONE if attempt == whole else Closed())
+            else:
+                r.left.take(logged(LEFT, "id-1", attempts[attempt].started_ns))
+        assert results(r) == {"ok": 1, "client_abort": 1}
+        (flushed,) = r.counters.flush(1)
+        assert sum(side.requests for side in flushed.sides if side.origin is Origin.LIVE) == 1
 
 
-@pytest.mark.parametrize("is_old", [False, True])
-async def test_an_earlier_answer_of_the_same_id_does_not_decide_about_a_later_one(*, is_old: bool) -> None:
+async def test_a_complete_answer_waits_ten_seconds_for_its_entry() -> None:
     now = 0.0
     async with setup() as r:
         r.left.clock = lambda: now
-        r.feed(r.request(request_id="id-1"), replace(STREAM, status=503), PART, DONE)
-        r.feed(r.request(request_id="id-2"), STREAM, PART, DONE)  # another process gets its entry
-        now = LONGEST_WAIT_S + 0.1 if is_old else 1.0
-        for id_ in ("id-1", "id-2"):
-            second = r.request(request_id=id_) if not is_old else None
-            r.left.take(LoggedRequest(LEFT, id_))
-            if second is not None:
-                r.feed(second, STREAM, PART, Closed())
-        assert results(r) == {"client_abort": 2}
+        for id_ in ("in time", "late"):
+            r.feed(r.request(request_id=id_), STREAM, PART, DONE)
+        r.feed(r.request(request_id="an error"), replace(STREAM, status=503), PART, DONE)
+        for id_, at in (("in time", LONGEST_WAIT_S), ("late", LONGEST_WAIT_S + 0.1), ("an error", 1.0)):
+            now = at
+            r.left.take(logged(LEFT, id_))
+        assert results(r) == {"client_abort": 2, "ok": 1}
 
 
-def test_each_entry_is_passed_on_once_however_often_a_client_repeats_its_id() -> None:
+def test_each_entry_is_passed_on_once_however_often_it_comes() -> None:
     passed: list[RequestOutcome] = []
     left = ClientsThatLeft(lambda outcome, *_: passed.append(outcome))
     for _ in range(3):
-        left.take(LoggedRequest(LEFT, "id"))
-        left.take(LoggedRequest(LEFT, ""))
+        left.take(logged(LEFT, "id"))
+        left.take(logged(LEFT, ""))
     left.pass_on_all()
     assert passed == [LEFT] * 6

@@ -51,9 +51,13 @@ class CaptureSetup:
         own_id: str = "",
         path: str = f"{CHAT}?key=SECRET&lang=de&v=1",
         body: bytes = b"question",
+        started_ns: int = 1,
         **headers: str,
     ) -> CapturedExchange:
-        """Pass a complete request to a new exchange. ``own_id``: the id that Envoy gives to the exchange."""
+        """Pass a complete request to a new exchange.
+
+        ``own_id``: the id that Envoy gives to the exchange. ``started_ns``: when Envoy received the request.
+        """
         exchange = Exchange(1000, self.memory)
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         event = RequestHeaders(
@@ -61,7 +65,7 @@ class CaptureSetup:
             cluster,
         )
         exchange.feed(event, self.now)
-        captured = self.capturer.begin(self.workload, exchange, own_id)
+        captured = self.capturer.begin(self.workload, exchange, own_id, started_ns=started_ns)
         self.feed(captured, Chunk(Half.REQUEST, body, True))
         return captured
 

@@ -132,6 +132,7 @@ def test_ext_proc_runs_in_observability_mode_with_all_addresses_and_a_stream_lim
     assert ext_proc["grpc_service"]["initial_metadata"] == [
         {"key": "x-glidepath-workload", "value": "chat"},
         {"key": "x-glidepath-served", "value": served_digest(parse_config(valid_yaml), "chat")},
+        {"key": "x-glidepath-started", "value": "%START_TIME(%s%9f)%"},
     ]
     sent = [p["exact"] for p in ext_proc["forward_rules"]["allowed_headers"]["patterns"]]
     read = (*envoy_names.READ_REQUEST_HEADERS, *envoy_names.READ_RESPONSE_HEADERS)

@@ -31,17 +31,13 @@ async def setup(processes: Processes) -> AsyncIterator[RunningCapture]:
         yield made
 
 
-async def read_until(setup: RunningCapture, mark: bytes, captured: int = 0) -> None:
-    """Send a request, and leave when the answer has ``mark`` and ``captured`` requests are being captured.
-
-    An entry that comes before extproc has begun to read its request counts by itself (ADR 0575).
-    """
+async def read_until(setup: RunningCapture, mark: bytes) -> None:
+    """Send a request, and leave as soon as the answer has ``mark``."""
     got = b""
     with suppress(aiohttp.ClientError):
         async with setup.post(stream=True) as response:
             while mark not in got:
                 got += await response.content.readany()
-            await setup.covered(captured=captured)
             response.close()
 
 
@@ -64,8 +60,8 @@ async def test_a_client_that_leaves_at_the_end_of_the_stream_makes_a_pair_and_wa
 ) -> None:
     """The backend ends the body a minute after the client has read ``[DONE]``."""
     setup.cloud.late_end = 60.0
-    for number in range(3):
-        await read_until(setup, b"[DONE]", captured=number + 1)
+    for _ in range(3):
+        await read_until(setup, b"[DONE]")
     await setup.covered(captured=3, paired=3)
     assert {pair.first.body for pair in await setup.pairs()} == {b"".join(setup.cloud.events())}
     counts = await setup.counted(Side.BASELINE, Origin.LIVE, 3)
@@ -107,7 +103,7 @@ async def test_a_client_that_leaves_at_a_finish_reason_was_answered_when_envoy_e
 ) -> None:
     """No event says that it is the last one: the server may still send how many tokens it has used."""
     events_of(setup.cloud, *setup.cloud.events()[:-1], b'data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\n')
-    await read_until(setup, FINISH, captured=1)
+    await read_until(setup, FINISH)
     counts = await setup.counted(Side.BASELINE, Origin.LIVE, 1)
     assert (counts.requests, counts.errors, counts.client_aborts) == (1, 0, 0)
     await setup.covered(captured=1, paired=1)
@@ -119,7 +115,7 @@ async def test_a_client_that_leaves_at_an_error_in_the_stream_shows_the_error_of
     setup.processes.candidate_percent(100)
     error = b'event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"x"}}\n\n'
     events_of(setup.onprem, setup.onprem.events()[0], error)
-    await read_until(setup, ERROR, captured=1)
+    await read_until(setup, ERROR)
 
     async def counted() -> bool:
         counts = await setup.side(Side.CANDIDATE, Origin.LIVE)

@@ -218,6 +218,9 @@ async def test_extproc_tells_a_request_of_each_side_from_a_failover(
             (Side.CANDIDATE, "failover", True),
             (Side.CANDIDATE, "failover", False),
         ]
+        started = {entry.common_properties.start_time.ToNanoseconds() for entry in log}
+        captured = [one[envoy_names.HEADER_STARTED] for one in setup.collector.metadata]
+        assert sorted(map(int, captured)) == sorted(started)  # a capture and an entry of one request have one time
 
 
 @each_version
