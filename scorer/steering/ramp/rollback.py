@@ -13,7 +13,7 @@ from scorer.steering.ramp.ramp_policy import RampPolicy
 from scorer.steering.ramp.states import RampState, transition
 from scorer.steering.ramp.tick_inputs import StageResult, TickInputs, new_decision
 from scorer.steering.ramp.transition_table import RampEvent
-from scorer.steering.ramp.verdict_effects import describe, failed_guards
+from scorer.steering.ramp.verdict_effects import describe_failure, failed_guards
 
 
 def confirm_rollback(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
@@ -69,7 +69,7 @@ def roll_back_on_failed_guard(state: RampState, inputs: TickInputs, policy: Ramp
     event = RampEvent.ROLLBACK
     after = _with_a_persons_hold(state, transition(state, event, now_ms, last=policy.last, percent=target))
     kind = "catastrophe" if catastrophe else "regression"
-    reason = f"{kind}: {describe(worst)}"
+    reason = f"{kind}: {describe_failure(worst, inputs)}"
     return after, (new_decision(event.value, state, after, inputs, now_ms, reason, worst.gate),)
 
 
@@ -80,5 +80,5 @@ def _log_overridden_guard(
     if state.guard_overridden:
         return state, ()
     after = replace(state, guard_overridden=True)
-    reason = f"would roll back to {target:g} %, but autopilot is 0: {describe(worst)}"
+    reason = f"would roll back to {target:g} %, but autopilot is 0: {describe_failure(worst, inputs)}"
     return after, (new_decision("guard_overridden", state, after, inputs, now_ms, reason, worst.gate),)

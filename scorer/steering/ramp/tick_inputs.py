@@ -26,6 +26,7 @@ class TickInputs:
 
     Traffic at the candidate: ``live_ms`` is the end of the last flush in which a client's request reached the
     candidate; ``live_errors`` is the number of clients' requests that failed there since the drill began;
+    ``errors_of_step`` names the kinds of errors at the candidate since the step began, as text; "" if there were none.
     ``unexpected_traffic`` is the number of clients' requests that reached the candidate although they began while its
     share was 0. ``activity`` says when the candidate had requests of any kind.
 
@@ -66,6 +67,7 @@ class TickInputs:
     live_ms: int = 0
     activity: CandidateActivity = NO_ACTIVITY
     live_errors: int = 0
+    errors_of_step: str = ""
     unexpected_traffic: int = 0
     leases_held: int = 0
     lease_envoys: int = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from glidepath.status_and_decisions import GateOutcome, Verdict
 from scorer.steering.ramp.tick_inputs import TickInputs
 
+_ON_ERRORS = frozenset({"errors", "errors_rate", "errors_fast", "candidate_down"})
 _PASS, _FAIL = GateOutcome.PASS.value, GateOutcome.FAIL.value  # an enum's value is a slow property
 
 
@@ -57,3 +58,9 @@ def describe(verdict: Verdict) -> str:
     value = "?" if verdict.value is None else f"{verdict.value:.4g}"
     limit = "?" if verdict.limit is None else f"{verdict.limit:.4g}"
     return f"{verdict.gate} {value} {verdict.unit} against {limit} (n={verdict.n})"
+
+
+def describe_failure(verdict: Verdict, inputs: TickInputs) -> str:
+    """Return a failing verdict as text for people. If the gate judges errors, name the kinds of the step's errors."""
+    kinds = inputs.errors_of_step if verdict.gate in _ON_ERRORS else ""
+    return f"{describe(verdict)}; errors in this step: {kinds}" if kinds else describe(verdict)

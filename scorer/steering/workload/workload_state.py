@@ -67,6 +67,7 @@ class RecentCounts:
     - ``retreat``: the requests that were refused before and after the latest retreat
     - ``load``: the clients' requests of the latest minutes
     - ``copies``: the counts of copies when the present warm-up began
+    - ``errors_before``: ``Totals.error_kinds`` when the present step or this leader's term began
     """
 
     candidate_failed: bool = False
@@ -79,6 +80,7 @@ class RecentCounts:
     retreat: RefusalWatchAfterRetreat = field(default_factory=RefusalWatchAfterRetreat)
     load: RecentLoad = field(default_factory=RecentLoad)
     copies: CopiesBefore = field(default_factory=CopiesBefore)
+    errors_before: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +235,8 @@ def new_state(spec: WorkloadSpec, now: SteadyTime, *, percent: float | None = No
 def with_fresh_evidence(state: WorkloadState, ramp: RampState, now_ms: int) -> WorkloadState:
     """Return the state with ``ramp``, with empty evidence that begins at ``now_ms``, and without verdicts."""
     evidence = state.spec.fresh_evidence(ramp, now_ms, state.evidence)
-    return replace(state, ramp=ramp, evidence=evidence, judged=JudgedVerdicts())
+    recent = replace(state.recent, errors_before=state.totals.error_kinds)
+    return replace(state, ramp=ramp, evidence=evidence, judged=JudgedVerdicts(), recent=recent)
 
 
 def restart_evidence(state: WorkloadState, now_ms: int) -> WorkloadState:

@@ -118,7 +118,7 @@ def decode(spec: WorkloadSpec, stored: Mapping[str, Any], clocks: ClockReadings)
         inputs,
         streams,
         totals,
-        recent=RecentCounts(since_ms=now.ms, copies=CopiesBefore.of(totals)),
+        recent=RecentCounts(since_ms=now.ms, copies=CopiesBefore.of(totals), errors_before=totals.error_kinds),
         fleet=fleet,
         settled_epoch=settled_epoch,
         restart=restart,
