@@ -91,8 +91,15 @@ class Capturer:
         sent = own_id or logged_id
         self.counters.count(workload.name, Coverage.CAPTURED)
         request_id = usable_id(sent)
-        ids = self._ids.unique(request_id), logged_id or request_id
-        captured = CapturedExchange(workload, exchange, *ids, int(self._wall() * 1000), served, started_ns)
+        captured = CapturedExchange(
+            workload,
+            exchange,
+            self._ids.unique(request_id),
+            logged_id or request_id,
+            int(self._wall() * 1000),
+            served,
+            started_ns,
+        )
         captured.opted_out = is_kept_out(workload.settings.shadow.opt_out, headers)
         self._left.begin(captured)
         return captured

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from glidepath import runtime_keys
@@ -26,9 +26,9 @@ class TickInputs:
 
     Traffic at the candidate: ``live_ms`` is the end of the last flush in which a client's request reached the
     candidate; ``live_errors`` is the number of clients' requests that failed there since the drill began;
-    ``errors_of_step`` names the kinds of errors at the candidate since the step began, as text; "" if there were none.
     ``unexpected_traffic`` is the number of clients' requests that reached the candidate although they began while its
-    share was 0. ``activity`` says when the candidate had requests of any kind.
+    share was 0. ``activity`` says when the candidate had requests of any kind. ``error_kinds`` and ``errors_before``
+    are ``Totals.error_kinds`` at present and when the step began.
 
     The lease of the split (``glidepath.split_leases``) is in force in ``leases_held`` of ``lease_envoys`` Envoys. It
     expires after ``lost_after_ms`` without a scorer (0: the split needs no lease). ``lease_set_at``: the Envoys at
@@ -67,7 +67,8 @@ class TickInputs:
     live_ms: int = 0
     activity: CandidateActivity = NO_ACTIVITY
     live_errors: int = 0
-    errors_of_step: str = ""
+    error_kinds: Mapping[str, int] = field(default_factory=dict)
+    errors_before: Mapping[str, int] = field(default_factory=dict)
     unexpected_traffic: int = 0
     leases_held: int = 0
     lease_envoys: int = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from glidepath.status_and_decisions import GateOutcome, Verdict
+from scorer.steering.ramp.errors_of_step import errors_of_step
 from scorer.steering.ramp.tick_inputs import TickInputs
 
 _ON_ERRORS = frozenset({"errors", "errors_rate", "errors_fast", "candidate_down"})
@@ -62,5 +63,5 @@ def describe(verdict: Verdict) -> str:
 
 def describe_failure(verdict: Verdict, inputs: TickInputs) -> str:
     """Return a failing verdict as text for people. If the gate judges errors, name the kinds of the step's errors."""
-    kinds = inputs.errors_of_step if verdict.gate in _ON_ERRORS else ""
+    kinds = errors_of_step(inputs.errors_before, inputs.error_kinds) if verdict.gate in _ON_ERRORS else ""
     return f"{describe(verdict)}; errors in this step: {kinds}" if kinds else describe(verdict)

@@ -24,7 +24,6 @@ from scorer.steering.store_protocol import News, Record
 from scorer.steering.workload.compute_verdicts import judge, settle
 from scorer.steering.workload.counter_guard import counter_guard_verdict
 from scorer.steering.workload.envoy_fleet import Readings, look, next_writes, unknown_envoys
-from scorer.steering.workload.errors_of_step import errors_of_step
 from scorer.steering.workload.failing_copies import CopiesBefore
 from scorer.steering.workload.fold_stream_entries import fold
 from scorer.steering.workload.refusals_after_retreat import EVENT
@@ -122,7 +121,8 @@ def tick_inputs(state: WorkloadState, context: TickContext, unknown: tuple[str, 
         live_ms=state.totals.live_ms,
         activity=state.totals.activity,
         live_errors=recent.drill_errors,
-        errors_of_step=errors_of_step(recent.errors_before, state.totals.error_kinds),
+        error_kinds=state.totals.error_kinds,
+        errors_before=recent.errors_before,
         # Until every Envoy has confirmed a share of 0, requests at the candidate are expected.
         unexpected_traffic=recent.unexpected_traffic if view.all_confirmed else 0,
         leases_held=lease.held,
@@ -203,8 +203,8 @@ def _after_decision(
     if ramp.warm_up is not None and was.warm_up is None:
         recent = replace(recent, copies=CopiesBefore.of(state.totals))
     if ramp.epoch != was.epoch:
-        state = with_fresh_evidence(state, ramp, now_ms)
-        recent = replace(recent, unexpected_traffic=0, errors_before=state.totals.error_kinds)
+        state = with_fresh_evidence(replace(state, recent=recent), ramp, now_ms)
+        recent = replace(state.recent, unexpected_traffic=0)
     state = replace(
         state,
         ramp=ramp,

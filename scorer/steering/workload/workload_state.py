@@ -233,7 +233,10 @@ def new_state(spec: WorkloadSpec, now: SteadyTime, *, percent: float | None = No
 
 
 def with_fresh_evidence(state: WorkloadState, ramp: RampState, now_ms: int) -> WorkloadState:
-    """Return the state with ``ramp``, with empty evidence that begins at ``now_ms``, and without verdicts."""
+    """Return the state with ``ramp``, with empty evidence that begins at ``now_ms``, and without verdicts.
+
+    The errors of the new step begin at 0.
+    """
     evidence = state.spec.fresh_evidence(ramp, now_ms, state.evidence)
     recent = replace(state.recent, errors_before=state.totals.error_kinds)
     return replace(state, ramp=ramp, evidence=evidence, judged=JudgedVerdicts(), recent=recent)

@@ -12,7 +12,7 @@ def test_a_verdict_is_described_by_its_value_its_limit_and_its_sample_size() -> 
 
 
 def test_the_failure_of_a_gate_on_errors_names_their_kinds() -> None:
-    inputs = TickInputs(errors_of_step="connect 12")
+    inputs = TickInputs(error_kinds={"candidate live connect": 12})
     for gate in ("errors", "errors_rate", "errors_fast", "candidate_down"):
         failed = Verdict(gate, "fail", 0.125, 0.02, "share", 40)
         named = f"{gate} 0.125 share against 0.02 (n=40); errors in this step: connect 12"

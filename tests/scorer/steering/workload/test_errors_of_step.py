@@ -11,8 +11,8 @@ from glidepath.config import parse_config
 from glidepath.outcome_summaries import Outcomes, SideOutcomes
 from glidepath.sides import Origin, Side
 from glidepath.status_and_decisions import Phase
+from scorer.steering.ramp.errors_of_step import errors_of_step
 from scorer.steering.store_protocol import News
-from scorer.steering.workload.errors_of_step import errors_of_step
 from scorer.steering.workload.workload_state import restart_evidence
 from scorer.steering.workload.workload_state_codec import encode
 from tests.support.steered_workload import SteeredWorkload
@@ -79,7 +79,7 @@ def test_a_new_leader_names_the_errors_since_it_leads(valid_yaml: str) -> None:
 
 
 def test_the_errors_of_a_step_begin_with_the_step(valid_yaml: str) -> None:
-    """The step below begins at once when a guard has failed, so its rollback does not name the errors before."""
+    """After a rollback, the errors that caused it do not count as errors of the next step."""
     chat = at_half(valid_yaml)
     assert "timeout" in reason(chat, failed(2000, {"timeout": 3}))
     assert errors_of_step(chat.state.recent.errors_before, chat.state.totals.error_kinds) == ""
